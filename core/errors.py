@@ -1,0 +1,35 @@
+"""Error classes of the product and the register of their stable codes (spec 10).
+
+A `TerminalError` will fail again if tried again unchanged; a `TransientError` may succeed.
+No message ever holds a secret, loader SQL, source data or a DSN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+
+class PortalError(Exception):
+    """Base of every error the product raises on purpose.
+
+    `code` is stable and part of the API; `message` is ours and safe to show to anyone who may
+    see the object; `details` are extra JSON members of the problem document.
+    """
+
+    code: ClassVar[str] = "INTERNAL_ERROR"
+    status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
+
+    def __init__(self, message: str, *, details: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = dict(details or {})
+
+
+class TerminalError(PortalError):
+    """Trying again without a change will not help."""
+
+
+class TransientError(PortalError):
+    """The same attempt may succeed later."""
