@@ -1,0 +1,1 @@
+"""Append-only audit events, and the outbox of what happened to loaders."""

@@ -1,0 +1,1 @@
+"""Ground floor: what every app stands on and that knows nothing of loaders."""

@@ -1,0 +1,1 @@
+"""Scheduler, dispatch, locks, windows, run engine, history, coverage, supervisor."""

@@ -1,0 +1,1 @@
+"""Composition root: settings, addresses, and what combines the apps."""

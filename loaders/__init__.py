@@ -1,0 +1,1 @@
+"""Source databases, loaders, their versions and approval, and the SQL guard."""

@@ -1,0 +1,1 @@
+"""The target store: signals, their segments, partitions, writer and query."""

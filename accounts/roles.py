@@ -1,0 +1,98 @@
+"""Who may do what: the one table behind pages, API and commands (spec 1)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+from core.errors import TerminalError
+
+
+class Role(StrEnum):
+    """The four roles; each is a group of the same name."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    APPROVER = "approver"
+    ADMIN = "admin"
+
+
+class Permission(StrEnum):
+    """One row of the role table."""
+
+    VIEW = "view"
+    VIEW_SQL = "view_sql"
+    EDIT_LOADERS = "edit_loaders"
+    APPROVE = "approve"
+    RUN = "run"
+    MANAGE_SOURCES = "manage_sources"
+    MANAGE_USERS = "manage_users"
+
+
+_EVERYBODY = frozenset(Role)
+_OPERATORS = frozenset({Role.OPERATOR, Role.ADMIN})
+_APPROVERS = frozenset({Role.APPROVER, Role.ADMIN})
+_ADMINS = frozenset({Role.ADMIN})
+
+ROLE_TABLE: dict[Permission, frozenset[Role]] = {
+    Permission.VIEW: _EVERYBODY,
+    Permission.VIEW_SQL: _OPERATORS | _APPROVERS,
+    Permission.EDIT_LOADERS: _OPERATORS,
+    Permission.APPROVE: _APPROVERS,
+    Permission.RUN: _OPERATORS,
+    Permission.MANAGE_SOURCES: _ADMINS,
+    Permission.MANAGE_USERS: _ADMINS,
+}
+
+_DOING: dict[Permission, str] = {
+    Permission.VIEW: "see loaders",
+    Permission.VIEW_SQL: "see loader SQL",
+    Permission.EDIT_LOADERS: "create, change and submit loaders",
+    Permission.APPROVE: "approve or reject definitions",
+    Permission.RUN: "enable, disable and run loaders",
+    Permission.MANAGE_SOURCES: "manage source databases",
+    Permission.MANAGE_USERS: "manage users",
+}
+
+User = AbstractBaseUser | AnonymousUser | Any
+
+
+class PermissionDeniedError(TerminalError):
+    """The user's role does not allow the act."""
+
+    code = "PERMISSION_DENIED"
+    status = HTTPStatus.FORBIDDEN
+
+
+def roles_of(user: User) -> frozenset[Role]:
+    """Roles of an active user; a superuser is an admin (and still bound by four eyes)."""
+    if not getattr(user, "is_active", False) or not user.is_authenticated:
+        return frozenset()
+    if "_portal_roles" not in user.__dict__:
+        names = set(user.groups.values_list("name", flat=True))
+        roles = {role for role in Role if role.value in names}
+        if user.is_superuser:
+            roles.add(Role.ADMIN)
+        user.__dict__["_portal_roles"] = frozenset(roles)
+    found: frozenset[Role] = user.__dict__["_portal_roles"]
+    return found
+
+
+def may(user: User, permission: Permission) -> bool:
+    """Whether one of the user's roles has the permission."""
+    return bool(roles_of(user) & ROLE_TABLE[permission])
+
+
+def require(user: User, permission: Permission) -> None:
+    """Raise PermissionDeniedError, saying which roles may, unless the user may."""
+    if not may(user, permission):
+        raise PermissionDeniedError(refusal(permission))
+
+
+def refusal(permission: Permission) -> str:
+    """Why a button is disabled, in a sentence."""
+    allowed = [role.value for role in Role if role in ROLE_TABLE[permission]]
+    return f"Only the roles {' and '.join(allowed)} may {_DOING[permission]}."

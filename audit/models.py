@@ -1,0 +1,66 @@
+"""AuditEvent and LoaderEvent (spec 2)."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from core.ids import uuid7
+
+
+class AuditEvent(models.Model):
+    """Who did what to what, when and from where. Append-only: a trigger refuses all else."""
+
+    append_only = True
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    at = models.DateTimeField(auto_now_add=True, db_index=True)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    actor_name = models.CharField(max_length=150)
+    source_address = models.GenericIPAddressField(null=True)
+    action = models.CharField(max_length=64)
+    object_type = models.CharField(max_length=64)
+    object_id = models.CharField(max_length=64)
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+    correlation_id = models.CharField(max_length=64)
+
+    class Meta:
+        db_table = "audit_event"
+        ordering = ("-at",)
+        indexes = [models.Index(fields=["object_type", "object_id", "at"])]
+
+    def __str__(self) -> str:
+        return f"{self.actor_name} {self.action} {self.object_type} {self.object_id}"
+
+
+class LoaderEvent(models.Model):
+    """Outbox row, written in the same transaction as what it tells."""
+
+    class Kind(models.TextChoices):
+        """What happened."""
+
+        RUN_FINISHED = "RUN_FINISHED"
+        RUN_FAILED = "RUN_FAILED"
+        RUN_CANCELLED = "RUN_CANCELLED"
+        DEFINITION_DECIDED = "DEFINITION_DECIDED"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    at = models.DateTimeField(auto_now_add=True)
+    kind = models.CharField(max_length=32, choices=Kind.choices)
+    loader_code = models.CharField(max_length=64)
+    execution_id = models.UUIDField(null=True)
+    window_from = models.DateTimeField(null=True)
+    window_to = models.DateTimeField(null=True)
+    details = models.JSONField(default=dict)
+    correlation_id = models.CharField(max_length=64)
+
+    class Meta:
+        db_table = "loader_event"
+        ordering = ("at",)
+        indexes = [models.Index(fields=["loader_code", "at"])]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.loader_code}"

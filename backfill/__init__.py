@@ -1,0 +1,1 @@
+"""Backfill jobs, gap scanner and late-data re-count stand here, above execution."""

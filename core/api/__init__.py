@@ -1,0 +1,1 @@
+"""What every REST endpoint shares: JSON form, problem documents, pages, strict bodies."""

@@ -1,0 +1,109 @@
+"""Every error as an RFC 9457 problem document with a stable `code` (spec 10)."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db import OperationalError
+from django.http import Http404, HttpRequest, JsonResponse
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from core.api.json import camelize, rename
+from core.correlation import correlation_id
+from core.errors import PortalError
+
+CONTENT_TYPE = "application/problem+json"
+
+_CODES: dict[type[Exception], str] = {
+    exceptions.NotAuthenticated: "NOT_AUTHENTICATED",
+    exceptions.AuthenticationFailed: "AUTHENTICATION_FAILED",
+    exceptions.PermissionDenied: "PERMISSION_DENIED",
+    PermissionDenied: "PERMISSION_DENIED",
+    exceptions.NotFound: "NOT_FOUND",
+    Http404: "NOT_FOUND",
+    exceptions.MethodNotAllowed: "METHOD_NOT_ALLOWED",
+    exceptions.ParseError: "MALFORMED_BODY",
+    exceptions.UnsupportedMediaType: "UNSUPPORTED_MEDIA_TYPE",
+    exceptions.NotAcceptable: "NOT_ACCEPTABLE",
+    exceptions.Throttled: "TOO_MANY_REQUESTS",
+    exceptions.ValidationError: "VALIDATION_FAILED",
+}
+
+
+def problem(
+    status: int, code: str, detail: str, details: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The members of a problem document."""
+    return {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "correlation_id": correlation_id(),
+        **(details or {}),
+    }
+
+
+def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's exception handler. None lets Django answer an unexpected error with 500."""
+    headers: dict[str, str] = {}
+    if isinstance(error, PortalError):
+        status, details = int(error.status), error.details
+        body = problem(status, error.code, error.message, details)
+    elif isinstance(error, exceptions.ValidationError):
+        fields = error.detail if isinstance(error.detail, dict) else {"body": error.detail}
+        body = problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "VALIDATION_FAILED",
+            f"Please correct: {', '.join(camelize(str(name)) for name in fields)}.",
+            {"errors": fields},
+        )
+    elif isinstance(error, exceptions.APIException):
+        body = problem(error.status_code, _code_of(error), str(error.detail))
+        if header := getattr(error, "auth_header", None):
+            headers["WWW-Authenticate"] = header
+        if wait := getattr(error, "wait", None):
+            headers["Retry-After"] = f"{wait:.0f}"
+    elif isinstance(error, Http404 | PermissionDenied):
+        status = HTTPStatus.NOT_FOUND if isinstance(error, Http404) else HTTPStatus.FORBIDDEN
+        body = problem(status, _code_of(error), str(error) or "There is nothing at this address.")
+    elif isinstance(error, OperationalError):
+        body = problem(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "DATABASE_UNAVAILABLE",
+            "The portal's database does not answer. Try again later.",
+        )
+    else:
+        return None
+    return Response(body, status=body["status"], headers=headers, content_type=CONTENT_TYPE)
+
+
+def _code_of(error: Exception) -> str:
+    for kind in type(error).__mro__:
+        if kind in _CODES:
+            return _CODES[kind]
+    return "INTERNAL_ERROR"
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:
+    """Answer for an API address that does not exist."""
+    return _json(problem(HTTPStatus.NOT_FOUND, "NOT_FOUND", "There is nothing at this address."))
+
+
+def server_error() -> JsonResponse:
+    """Answer for a defect: no detail but the correlation id, which the log names too."""
+    return _json(
+        problem(
+            HTTPStatus.INTERNAL_SERVER_ERROR,
+            "INTERNAL_ERROR",
+            "The portal failed unexpectedly. Give its operators the correlation id.",
+        )
+    )
+
+
+def _json(body: dict[str, Any]) -> JsonResponse:
+    return JsonResponse(rename(body, camelize), status=body["status"], content_type=CONTENT_TYPE)

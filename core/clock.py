@@ -1,0 +1,15 @@
+"""PostgreSQL's clock: the one that decides about leases, windows and what is due (spec 7)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from django.db import connection
+
+
+def database_now() -> datetime:
+    """The database server's wall clock, aware UTC, advancing within a transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        (now,) = cursor.fetchone()
+    return now.astimezone(UTC)

@@ -1,0 +1,111 @@
+"""The django-q2 clusters of a replica, as child processes (spec 7)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+from django.conf import settings
+
+from core.processes import end_with_parent
+from execution.hints import EXEC_CLUSTER, POLL_CLUSTER
+
+logger = structlog.get_logger(__name__)
+
+CLUSTERS = (POLL_CLUSTER, EXEC_CLUSTER)
+_RESTART_PAUSE = 1.0
+_LONGEST_PAUSE = 30.0
+_STEADY_AFTER = 60.0
+
+
+@dataclass
+class ClusterProcess:
+    """One cluster: started, watched, started again when it exits, stopped."""
+
+    name: str
+    _process: subprocess.Popen[bytes] | None = None
+    _started: float = 0.0
+    _pause: float = field(default=_RESTART_PAUSE)
+    _restart_at: float = 0.0
+
+    def start(self) -> None:
+        """Start the cluster in a process group of its own, so that Ctrl-C reaches it through us
+        only; it dies with us, and its workers with it."""
+        self._process = subprocess.Popen(
+            [sys.executable, str(settings.BASE_DIR / "manage.py"), "runportal", "--cluster", self.name],
+            env={**os.environ, "Q_CLUSTER_NAME": self.name},
+            stdin=subprocess.DEVNULL,
+            process_group=0,
+            preexec_fn=end_with_parent(),  # noqa: PLW1509 - no threads before the fork
+        )
+        self._started = time.monotonic()
+        logger.info("cluster.started", cluster=self.name, pid=self._process.pid)
+
+    def watch(self) -> bool:
+        """Start the cluster again if it has exited; True if it was found dead just now. The pause
+        before a restart doubles while the cluster keeps dying young."""
+        now = time.monotonic()
+        if self._process is None:
+            if now >= self._restart_at:
+                self.start()
+            return False
+        if self._process.poll() is None:
+            return False
+        logger.error("cluster.died", cluster=self.name, exit_code=self._process.returncode)
+        is_steady = now - self._started > _STEADY_AFTER
+        self._pause = _RESTART_PAUSE if is_steady else min(self._pause * 2, _LONGEST_PAUSE)
+        self._restart_at = now + self._pause
+        self.kill()
+        return True
+
+    def terminate(self) -> None:
+        """Ask the cluster to finish its work and exit. Only its main process gets the signal: one
+        to the whole group can hang django-q2."""
+        if self.is_alive:
+            assert self._process is not None
+            self._process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End the cluster and all its processes now; harmless when repeated."""
+        if self._process is None:
+            return
+        for pid in _group_members(self._process.pid):
+            _signal(pid, signal.SIGKILL)
+        self._process.wait()
+        self._process = None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the cluster's main process runs."""
+        return self._process is not None and self._process.poll() is None
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        logger.debug("cluster.process_gone", pid=pid)
+
+
+def _group_members(group: int) -> list[int]:
+    """Processes of the group, the leader last so that it can't restart the others."""
+    if sys.platform != "linux":
+        return [group]
+    members = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and _group_of(int(entry.name)) == group:
+            members.append(int(entry.name))
+    return sorted(members, key=lambda pid: pid == group)
+
+
+def _group_of(pid: int) -> int | None:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return None

@@ -1,0 +1,81 @@
+"""Errors of the execution app."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from core.errors import TerminalError, TransientError
+
+
+class ExecutionNotFoundError(TerminalError):
+    """No execution has this id."""
+
+    code = "EXECUTION_NOT_FOUND"
+    status = HTTPStatus.NOT_FOUND
+
+
+class LoaderAtCapacityError(TransientError):
+    """The loader or its source has as many active runs as it may."""
+
+    code = "LOADER_AT_CAPACITY"
+    status = HTTPStatus.CONFLICT
+
+
+class PortalAtCapacityError(LoaderAtCapacityError):
+    """No replica has a free slot, or the cap over all runs is reached: nothing can be started."""
+
+
+class NothingToLoadError(TransientError):
+    """No window of the loader is closed yet."""
+
+    code = "NOTHING_TO_LOAD"
+    status = HTTPStatus.CONFLICT
+
+
+class LockLostError(TransientError):
+    """The run no longer holds its lock: its lease was taken, so nothing of it may be visible."""
+
+    code = "LOCK_LOST"
+
+
+class WatermarkMovedError(TransientError):
+    """The watermark is not where it was when the run was claimed; the next run starts anew."""
+
+    code = "WATERMARK_MOVED"
+
+
+class LeaseExpiredError(TransientError):
+    """The worker was not heard of for a lease; its run was ended."""
+
+    code = "LEASE_EXPIRED"
+
+
+class NotClaimedError(TransientError):
+    """No worker took the run up in time."""
+
+    code = "NOT_CLAIMED"
+
+
+class RunTimeoutError(TransientError):
+    """The run took longer than its timeout."""
+
+    code = "EXECUTION_TIMEOUT"
+
+
+class RunCancelledError(TerminalError):
+    """Somebody asked the run to stop."""
+
+    code = "CANCELLED"
+
+
+class NotCancellableError(TerminalError):
+    """The execution has ended."""
+
+    code = "INVALID_TRANSITION"
+    status = HTTPStatus.CONFLICT
+
+
+class UnexpectedError(TerminalError):
+    """A defect of the portal; the stack trace is kept with the execution."""
+
+    code = "INTERNAL_ERROR"

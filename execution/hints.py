@@ -1,0 +1,31 @@
+"""Messages to the workers. A message is only a hint that there may be work: it commits with the
+rows that tell the truth, and losing or repeating it harms nothing (spec 7)."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.utils import timezone
+from django_q.models import OrmQ
+from django_q.tasks import async_task
+
+POLL_CLUSTER = "poll"
+EXEC_CLUSTER = "exec"
+
+
+def hint_execution(lock_id: uuid.UUID) -> None:
+    """Tell the exec workers that a window was dispatched."""
+    async_task("execution.tasks.execute", str(lock_id), cluster=EXEC_CLUSTER)
+
+
+def hint_cycle() -> None:
+    """Ask for a scheduler cycle now; one request that nobody has fetched yet is enough."""
+    if not OrmQ.objects.filter(key=POLL_CLUSTER, lock__lte=timezone.now()).exists():
+        async_task("execution.tasks.poll", cluster=POLL_CLUSTER)
+
+
+def forget_taken_hint(sender: Any, task: dict[str, Any], **_: Any) -> None:
+    """Delete a message when a worker takes it up, whatever becomes of the work: django-q2 leaves
+    that to its monitor, and delivers again for ever when the monitor is gone."""
+    OrmQ.objects.filter(pk=task.pop("ack_id", None)).delete()

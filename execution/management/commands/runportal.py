@@ -1,0 +1,30 @@
+"""`manage.py runportal`: a worker replica."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django_q.cluster import Cluster
+
+from core.processes import end_forks_with_parents
+from execution.clusters import CLUSTERS
+from execution.supervisor import Supervisor
+
+
+class Command(BaseCommand):
+    """Runs scheduler and executions until SIGTERM, then lets runs finish."""
+
+    help = "Run a worker replica. Example: LOADERPORTAL_REPLICA_NAME=loader-0 manage.py runportal"
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--cluster", choices=CLUSTERS, help="internal: be one cluster of a replica"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["cluster"]:
+            end_forks_with_parents()
+            Cluster().start()
+        else:
+            Supervisor().run()

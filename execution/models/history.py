@@ -1,0 +1,94 @@
+"""LoadHistory: one row an attempt (spec 2)."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from core.encrypted_fields import EncryptedTextField
+from core.ids import uuid7
+from core.window import Window
+from loaders.models import Loader, LoaderVersion
+
+
+class RunStatus(models.TextChoices):
+    """Where an execution stands. RUNNING and not yet claimed shows as queued."""
+
+    RUNNING = "RUNNING", "Running"
+    SUCCESS = "SUCCESS", "Succeeded"
+    FAILED = "FAILED", "Failed"
+    CANCELLED = "CANCELLED", "Cancelled"
+
+
+class Trigger(models.TextChoices):
+    """What started an execution. All of these are live: they move the watermark."""
+
+    SCHEDULE = "SCHEDULE", "Schedule"
+    MANUAL = "MANUAL", "Manual"
+    API = "API", "API"
+
+
+class LoadHistory(models.Model):
+    """One attempt to load one window. Its status leaves RUNNING once, by compare-and-set."""
+
+    TRANSITIONS = {RunStatus.RUNNING: {RunStatus.SUCCESS, RunStatus.FAILED, RunStatus.CANCELLED}}
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    loader = models.ForeignKey(
+        Loader,
+        to_field="loader_code",
+        db_column="loader_code",
+        on_delete=models.PROTECT,
+        related_name="executions",
+    )
+    version = models.ForeignKey(LoaderVersion, on_delete=models.PROTECT, related_name="+")
+    trigger = models.CharField(max_length=16, choices=Trigger.choices)
+    status = models.CharField(
+        max_length=16, choices=RunStatus.choices, default=RunStatus.RUNNING
+    )
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    source_db_code = models.CharField("source", max_length=64)
+    replica_name = models.CharField("replica", max_length=255, blank=True)
+    start_time = models.DateTimeField("started")
+    claimed_at = models.DateTimeField(null=True)
+    end_time = models.DateTimeField("ended", null=True)
+    query_from_time = models.DateTimeField("window from")
+    query_to_time = models.DateTimeField("window to")
+    actual_from_time = models.DateTimeField("first signal", null=True)
+    actual_to_time = models.DateTimeField("last signal", null=True)
+    records_read = models.BigIntegerField(null=True)
+    records_loaded = models.BigIntegerField(null=True)
+    records_purged = models.BigIntegerField(null=True)
+    bytes_written = models.BigIntegerField(null=True)
+    error_code = models.CharField(max_length=64, blank=True)
+    error_message = models.TextField(blank=True)
+    source_error = EncryptedTextField(column="load_history.source_error", null=True)
+    stack_trace = EncryptedTextField(column="load_history.stack_trace", null=True)
+    correlation_id = models.CharField(max_length=64)
+    metadata = models.JSONField(default=dict)
+
+    class Meta:
+        db_table = "load_history"
+        ordering = ("-start_time",)
+        verbose_name = "execution"
+        indexes = [
+            models.Index(fields=["loader", "-start_time"], name="load_history_by_loader"),
+            models.Index(fields=["-start_time"], name="load_history_by_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.loader_id} {self.query_from_time:%Y-%m-%d %H:%M}Z"
+
+    @property
+    def window(self) -> Window:
+        """The window that was asked for, UTC."""
+        return Window(self.query_from_time, self.query_to_time)
+
+    @property
+    def shown_status(self) -> str:
+        """The status as people see it."""
+        if self.status == RunStatus.RUNNING and self.claimed_at is None:
+            return "Queued"
+        return str(RunStatus(self.status).label)

@@ -1,0 +1,56 @@
+"""Replica and SchedulerLease: who works, and who schedules at the moment (spec 2, 7)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import models
+
+from execution.models.lock import ClockTimestamp
+
+LIVE_FOR = timedelta(seconds=30)
+"""A replica without a heartbeat for this long counts as gone."""
+
+
+class ReplicaQuerySet(models.QuerySet["Replica"]):
+    """Named queries over replicas."""
+
+    def live(self) -> ReplicaQuerySet:
+        """Replicas that were heard of lately and take new work."""
+        return self.filter(heartbeat_at__gte=ClockTimestamp() - LIVE_FOR, draining=False)
+
+
+class Replica(models.Model):
+    """A `runportal` process and its slots."""
+
+    name = models.CharField(primary_key=True, max_length=255)
+    version = models.CharField(max_length=32)
+    slots = models.PositiveIntegerField()
+    pid = models.IntegerField()
+    started_at = models.DateTimeField()
+    heartbeat_at = models.DateTimeField()
+    draining = models.BooleanField(default=False)
+
+    objects = ReplicaQuerySet.as_manager()
+
+    class Meta:
+        db_table = "replica"
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SchedulerLease(models.Model):
+    """The one row (`name='cycle'`) that lets one replica at a time run the scheduler's cycle."""
+
+    name = models.CharField(primary_key=True, max_length=32)
+    holder = models.CharField(max_length=255, blank=True)
+    lease_until = models.DateTimeField()
+    last_cycle_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "scheduler_lease"
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.holder or 'free'}"

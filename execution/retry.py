@@ -1,0 +1,39 @@
+"""When a loader is due again after a run, good or bad (spec 5 "Due", spec 6)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+BACKOFF_BASE = timedelta(seconds=10)
+BACKOFF_CAP = timedelta(minutes=15)
+JITTER_SPREAD = timedelta(seconds=30)
+_MOST_DOUBLINGS = 10
+
+
+def next_due_after_success(
+    attempt_at: datetime, min_interval: timedelta, *, still_behind: bool
+) -> datetime:
+    """The next due time (aware, as `attempt_at`, the start of the run that succeeded).
+
+    At once when max_query_period cut the window short, so that a loader catches up as fast as it
+    can; else min_interval after the attempt, whether or not it found rows (spec 5).
+    """
+    return attempt_at if still_behind else attempt_at + min_interval
+
+
+def backoff(consecutive_failures: int, min_interval: timedelta, jitter: float) -> timedelta:
+    """How long to wait after a failure before the loader is due again.
+
+    10 s after the first failure, doubled by each further one up to 15 min, and never less than
+    min_interval: a source in trouble is not asked more often than a healthy one. On top comes
+    `jitter` (in [0, 1), a random number of the caller's) times half of that or 30 s, whichever
+    is less, so that loaders that failed together don't come back together. ValueError for fewer
+    than one failure or a jitter out of range.
+    """
+    if consecutive_failures < 1:
+        raise ValueError("backoff follows at least one failure")
+    if not 0 <= jitter < 1:
+        raise ValueError("jitter lies in [0, 1)")
+    doublings = min(consecutive_failures - 1, _MOST_DOUBLINGS)
+    delay = max(min(BACKOFF_BASE * (1 << doublings), BACKOFF_CAP), min_interval)
+    return delay + jitter * min(delay / 2, JITTER_SPREAD)

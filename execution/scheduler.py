@@ -1,0 +1,107 @@
+"""The scheduler's cycle: end what is lost, dispatch what is due (spec 7).
+
+Any replica may run it, one at a time; it keeps nothing in memory.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, transaction
+
+from core.clock import database_now
+from core.errors import PortalError
+from execution.exceptions import LoaderAtCapacityError, PortalAtCapacityError
+from execution.models import LoadHistory, SchedulerLease, Trigger
+from execution.models.lock import ClockTimestamp
+from execution.retry import backoff
+from execution.services.dispatch import dispatch
+from execution.services.reaping import hint_unclaimed_again, reap_expired
+from loaders.exceptions import DefinitionTamperedError
+from loaders.models import Loader, LoaderState, LoadStatus
+from loaders.services import report_tampering
+
+logger = structlog.get_logger(__name__)
+
+LEASE_NAME = "cycle"
+CYCLE_LEASE = timedelta(seconds=30)
+
+
+@dataclass
+class CycleReport:
+    """What a cycle did."""
+
+    reaped: int = 0
+    dispatched: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+
+
+def cycle() -> CycleReport | None:
+    """Run one cycle, or None if another replica is at it."""
+    if not _take_lease():
+        return None
+    try:
+        report = CycleReport(reaped=reap_expired())
+        hint_unclaimed_again()
+        _dispatch_due(report)
+        return report
+    finally:
+        _give_lease_back()
+
+
+def _dispatch_due(report: CycleReport) -> None:
+    """Dispatch until a cap; one loader's fault never stops the cycle."""
+    due = Loader.objects.due(database_now()).values_list("pk", "loader_code")
+    for loader_id, loader_code in list(due):
+        try:
+            outcome = dispatch(loader_id=loader_id, trigger=Trigger.SCHEDULE)
+        except PortalAtCapacityError:
+            return
+        except LoaderAtCapacityError:
+            continue
+        except (PortalError, DatabaseError, ValueError) as error:
+            report.refused.append(loader_code)
+            _put_aside(loader_id, loader_code, error)
+        else:
+            if isinstance(outcome, LoadHistory):
+                report.dispatched.append(loader_code)
+
+
+@transaction.atomic
+def _put_aside(loader_id: object, loader_code: str, error: Exception) -> None:
+    """A loader that can't be dispatched is looked at again later, and later each time."""
+    code = error.code if isinstance(error, PortalError) else type(error).__name__
+    logger.warning("scheduler.refused", loader_code=loader_code, error_code=code)
+    state = LoaderState.objects.select_for_update(no_key=True).get(pk=loader_id)
+    state.load_status = LoadStatus.FAILED
+    state.consecutive_failures += 1
+    state.next_due_at = database_now() + backoff(
+        state.consecutive_failures, timedelta(), random.random()
+    )
+    state.save()
+    if isinstance(error, DefinitionTamperedError):
+        report_tampering(loader_code)
+
+
+def _take_lease() -> bool:
+    """Compare-and-set on the lease row; a holder that froze loses it after `CYCLE_LEASE`."""
+    taken = SchedulerLease.objects.filter(
+        name=LEASE_NAME, lease_until__lt=ClockTimestamp()
+    ).update(holder=settings.REPLICA_NAME, lease_until=ClockTimestamp() + CYCLE_LEASE)
+    return taken == 1
+
+
+def _give_lease_back() -> None:
+    SchedulerLease.objects.filter(name=LEASE_NAME, holder=settings.REPLICA_NAME).update(
+        lease_until=ClockTimestamp(), last_cycle_at=ClockTimestamp()
+    )
+
+
+def last_cycle_at() -> datetime | None:
+    """When a cycle last ended, on any replica."""
+    lease = SchedulerLease.objects.filter(name=LEASE_NAME).first()
+    return lease.last_cycle_at if lease else None

@@ -1,0 +1,21 @@
+"""Use cases of execution."""
+
+from execution.services.cancel import request_cancel
+from execution.services.claim import Claimed, claim
+from execution.services.commit import commit
+from execution.services.dispatch import dispatch
+from execution.services.failure import record_failure
+from execution.services.reaping import reap_expired, release_replica
+from execution.services.runs import run_now
+
+__all__ = [
+    "Claimed",
+    "claim",
+    "commit",
+    "dispatch",
+    "reap_expired",
+    "record_failure",
+    "release_replica",
+    "request_cancel",
+    "run_now",
+]

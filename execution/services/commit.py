@@ -1,0 +1,96 @@
+"""The end of a run's transaction: watermark, coverage, event, history, and the lock last.
+
+Called inside the transaction that wrote the signals. The rows of state, coverage, history and
+lock are locked only here, in that order, so that heartbeat and cancel never wait (spec 6.4).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from audit.models import LoaderEvent
+from audit.services import emit
+from core.clock import database_now
+from core.window import Window
+from execution.coverage import Outcome
+from execution.exceptions import WatermarkMovedError
+from execution.hints import hint_cycle
+from execution.models import LoadHistory, RunStatus
+from execution.retry import next_due_after_success
+from execution.services.claim import Claimed
+from execution.services.coverage import update_coverage
+from execution.services.dispatch import time_plan
+from execution.services.release import release_or_fail
+from execution.watermark import advance
+from loaders.models import Loader, LoaderState, LoadStatus
+from loaders.policies import PurgeStrategy
+from signals.writer import Written
+
+
+def commit(claimed: Claimed, window: Window, written: Written) -> None:
+    """Make the run count: all of it, or nothing. Raises LockLostError, upon which the caller
+    rolls back everything the run wrote."""
+    _advance_state(claimed, window, written)
+    update_coverage(
+        loader_code=claimed.loader_code,
+        window=window,
+        outcome=Outcome.ROWS if written.read else Outcome.NO_ROWS,
+        load_history_id=claimed.history_id,
+        rec_count=written.loaded,
+        purged=written.purged,
+        cleared=claimed.settings.purge_strategy != PurgeStrategy.SKIP_DUPLICATES,
+    )
+    emit(
+        kind=LoaderEvent.Kind.RUN_FINISHED,
+        loader_code=claimed.loader_code,
+        execution_id=claimed.history_id,
+        window=window,
+        details={"recordsLoaded": written.loaded, "recordsPurged": written.purged},
+    )
+    LoadHistory.objects.filter(pk=claimed.history_id, status=RunStatus.RUNNING).update(
+        status=RunStatus.SUCCESS,
+        end_time=database_now(),
+        query_to_time=window.end,
+        actual_from_time=written.least,
+        actual_to_time=written.greatest,
+        records_read=written.read,
+        records_loaded=written.loaded,
+        records_purged=written.purged,
+        bytes_written=written.bytes,
+    )
+    hint_cycle()
+    release_or_fail(claimed.lock_id)
+
+
+def _advance_state(claimed: Claimed, window: Window, written: Written) -> None:
+    """Move the watermark forward and say when the loader is due again."""
+    state = LoaderState.objects.select_for_update(no_key=True).get(pk=claimed.loader_id)
+    if state.last_load_timestamp != claimed.watermark:
+        raise WatermarkMovedError("The watermark was moved while the run was under way.")
+    governed = claimed.settings
+    now = database_now()
+    state.last_load_timestamp = advance(
+        governed.watermark_policy, window, written.greatest, state.last_load_timestamp
+    )
+    min_interval = Loader.objects.values_list("min_interval_seconds", flat=True).get(
+        pk=claimed.loader_id
+    )
+    state.next_due_at = next_due_after_success(
+        state.last_attempt_at or now,
+        timedelta(seconds=min_interval),
+        still_behind=_is_cut_short(claimed, window, now),
+    )
+    state.load_status = LoadStatus.IDLE
+    state.last_success_timestamp = now
+    state.consecutive_failures = 0
+    state.data_version += 1
+    state.save()
+
+
+def _is_cut_short(claimed: Claimed, window: Window, now: datetime) -> bool:
+    """Whether max_query_period alone ended the window: the loader is still behind."""
+    plan = time_plan(claimed.settings)
+    longest = plan.longest_from(window.start)
+    closed = plan.closed_until(now)
+    end = plan.end_at
+    return longest < (closed if end is None else min(closed, plan.grain.ceil(end)))

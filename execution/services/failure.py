@@ -1,0 +1,114 @@
+"""Recording that a run came to nothing: history, state, coverage, event, lock (spec 6)."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import transaction
+
+from audit.models import LoaderEvent
+from audit.services import emit
+from core.clock import database_now
+from core.errors import PortalError
+from execution.coverage import Outcome
+from execution.exceptions import LockLostError, RunCancelledError
+from execution.hints import hint_cycle
+from execution.models import LoaderExecutionLock, LoadHistory, RunStatus
+from execution.retry import backoff
+from execution.services.coverage import update_coverage
+from execution.services.release import release_or_fail
+from loaders.exceptions import (
+    DefinitionTamperedError,
+    LoaderDisabledError,
+    LoaderNotApprovedError,
+)
+from loaders.models import Loader, LoaderState, LoadStatus
+from loaders.services import report_tampering
+
+_CALLED_OFF = (RunCancelledError, LoaderDisabledError, LoaderNotApprovedError)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a run ended without data. `source_error` and `stack_trace` are stored encrypted."""
+
+    code: str
+    message: str
+    is_cancellation: bool = False
+    source_error: str | None = None
+    stack_trace: str | None = None
+
+    @classmethod
+    def of(cls, error: PortalError, *, stack_trace: str | None = None) -> Failure:
+        """From an error of the run. A loader that was disabled or edited between dispatch and claim
+        did not fail: its run is called off."""
+        return cls(
+            code=error.code,
+            message=error.message,
+            is_cancellation=isinstance(error, _CALLED_OFF),
+            source_error=getattr(error, "raw", None),
+            stack_trace=stack_trace,
+        )
+
+
+def record_failure(lock_id: UUID, failure: Failure) -> bool:
+    """Record the failure and release the lock, in one transaction; False if the lock is no longer
+    held, in which case whoever took it has recorded the end already."""
+    lock = LoaderExecutionLock.objects.select_related("load_history", "loader").get(pk=lock_id)
+    try:
+        with transaction.atomic():
+            _fail_state(lock.loader, failure)
+            _fail_history(lock.load_history, failure)
+            if failure.code == DefinitionTamperedError.code:
+                report_tampering(lock.loader_id)
+            release_or_fail(lock_id)
+    except LockLostError:
+        return False
+    return True
+
+
+def _fail_state(loader: Loader, failure: Failure) -> None:
+    """A failing loader waits longer each time; a cancelled one just until its next turn."""
+    state = LoaderState.objects.select_for_update(no_key=True).get(pk=loader.pk)
+    now = database_now()
+    min_interval = timedelta(seconds=loader.min_interval_seconds)
+    if failure.is_cancellation:
+        state.load_status = LoadStatus.IDLE
+        state.next_due_at = now + min_interval
+    else:
+        state.load_status = LoadStatus.FAILED
+        state.consecutive_failures += 1
+        state.next_due_at = now + backoff(
+            state.consecutive_failures, min_interval, random.random()
+        )
+    state.save()
+
+
+def _fail_history(history: LoadHistory, failure: Failure) -> None:
+    if not failure.is_cancellation:
+        update_coverage(
+            loader_code=history.loader_id,
+            window=history.window,
+            outcome=Outcome.FAILURE,
+            load_history_id=history.pk,
+        )
+    cancelled = failure.is_cancellation
+    emit(
+        kind=LoaderEvent.Kind.RUN_CANCELLED if cancelled else LoaderEvent.Kind.RUN_FAILED,
+        loader_code=history.loader_id,
+        execution_id=history.pk,
+        window=history.window,
+        details={"errorCode": failure.code},
+    )
+    history = LoadHistory.objects.select_for_update(no_key=True).get(pk=history.pk)
+    history.status = RunStatus.CANCELLED if cancelled else RunStatus.FAILED
+    history.end_time = database_now()
+    history.error_code = failure.code
+    history.error_message = failure.message
+    history.source_error = failure.source_error
+    history.stack_trace = failure.stack_trace
+    history.save()
+    hint_cycle()

@@ -1,0 +1,149 @@
+"""A replica: keeps its clusters running, ticks the scheduler, drains when told to stop (spec 7)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from types import FrameType
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, connection
+
+from core.clock import database_now
+from execution.clusters import CLUSTERS, ClusterProcess
+from execution.hints import POLL_CLUSTER, hint_cycle
+from execution.models import LoaderExecutionLock, Replica
+from execution.models.lock import ClockTimestamp
+from execution.scheduler import last_cycle_at
+from execution.services.reaping import release_replica
+
+logger = structlog.get_logger(__name__)
+
+VERSION = "0.1.0"
+_BEAT_SECONDS = 5.0
+_LOOP_SECONDS = 0.25
+_FIRST_TICK_SECONDS = 5.0
+_CANCEL_SECONDS = 10.0
+_STALLED_AFTER = timedelta(seconds=30)
+
+
+class Supervisor:
+    """Runs until SIGTERM or SIGINT. A second signal cuts the drain short. A database that does
+    not answer is tried again; the runs' own leases tell what became of them meanwhile."""
+
+    def __init__(self, *, only_while: Callable[[], bool] = lambda: True) -> None:
+        self._only_while = only_while
+        self._clusters = {name: ClusterProcess(name) for name in CLUSTERS}
+        self._signals = 0
+        self._next_beat = 0.0
+        self._next_tick = 0.0
+        self._stall_checked_from = 0.0
+
+    def run(self) -> None:
+        """Serve until told to stop; returns when no process is left."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        self._take_over()
+        for cluster in self._clusters.values():
+            cluster.start()
+        self._next_tick = time.monotonic() + min(_FIRST_TICK_SECONDS, settings.POLL_SECONDS)
+        self._stall_checked_from = time.monotonic() + _STALLED_AFTER.total_seconds()
+        try:
+            while self._signals == 0 and self._only_while():
+                self._turn()
+                time.sleep(_LOOP_SECONDS)
+            self._drain()
+        finally:
+            for cluster in self._clusters.values():
+                cluster.kill()
+        self._sign_off()
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._signals += 1
+
+    def _take_over(self) -> None:
+        """Register. What an earlier process of this name left running is left to its leases: it
+        may still be alive elsewhere."""
+        now = database_now()
+        Replica.objects.update_or_create(
+            name=settings.REPLICA_NAME,
+            defaults={
+                "version": VERSION,
+                "slots": settings.THREAD_POOL_SIZE,
+                "pid": os.getpid(),
+                "started_at": now,
+                "heartbeat_at": now,
+                "draining": False,
+            },
+        )
+        logger.info("replica.started", replica=settings.REPLICA_NAME)
+
+    def _turn(self) -> None:
+        now = time.monotonic()
+        for cluster in self._clusters.values():
+            cluster.watch()
+        try:
+            if now >= self._next_beat:
+                self._next_beat = now + _BEAT_SECONDS
+                self._beat()
+            if now >= self._next_tick:
+                self._next_tick = now + settings.POLL_SECONDS
+                hint_cycle()
+                self._watch_scheduler()
+        except DatabaseError:
+            logger.warning("replica.database_away", replica=settings.REPLICA_NAME)
+            connection.close()
+
+    def _beat(self) -> None:
+        Replica.objects.filter(name=settings.REPLICA_NAME).update(heartbeat_at=ClockTimestamp())
+
+    def _watch_scheduler(self) -> None:
+        """A poll cluster can hang without exiting: no cycle for too long, and it starts anew."""
+        if time.monotonic() < self._stall_checked_from:
+            return
+        allowed = max(_STALLED_AFTER, timedelta(seconds=3 * settings.POLL_SECONDS))
+        last = last_cycle_at()
+        if last is None or database_now() - last > allowed:
+            logger.error("cluster.stalled", cluster=POLL_CLUSTER)
+            self._stall_checked_from = time.monotonic() + allowed.total_seconds()
+            self._clusters[POLL_CLUSTER].kill()
+
+    def _drain(self) -> None:
+        """Take no new work, let runs finish, then cancel them, then end what is left."""
+        logger.info("replica.draining", replica=settings.REPLICA_NAME)
+        self._tolerate(
+            lambda: Replica.objects.filter(name=settings.REPLICA_NAME).update(draining=True)
+        )
+        for cluster in self._clusters.values():
+            cluster.terminate()
+        if not self._wait_for_clusters(settings.DRAIN_SECONDS):
+            held = LoaderExecutionLock.objects.active().filter(replica_name=settings.REPLICA_NAME)
+            self._tolerate(lambda: held.update(cancel_requested=True))
+            self._wait_for_clusters(_CANCEL_SECONDS)
+
+    def _wait_for_clusters(self, seconds: float) -> bool:
+        """Whether all clusters exited in time; a second signal ends the waiting."""
+        deadline = time.monotonic() + seconds
+        while any(cluster.is_alive for cluster in self._clusters.values()):
+            if time.monotonic() >= deadline or self._signals > 1:
+                return False
+            time.sleep(_LOOP_SECONDS)
+        return True
+
+    def _sign_off(self) -> None:
+        """All processes are dead: what they still held is released now, not by its lease."""
+        self._tolerate(lambda: release_replica(settings.REPLICA_NAME))
+        self._tolerate(lambda: Replica.objects.filter(name=settings.REPLICA_NAME).delete()[0])
+        logger.info("replica.stopped", replica=settings.REPLICA_NAME)
+
+    def _tolerate(self, step: Callable[[], int]) -> None:
+        """Do a step of the drain though the database may be away: leases cover for it."""
+        try:
+            step()
+        except DatabaseError:
+            logger.warning("replica.database_away", replica=settings.REPLICA_NAME)
+            connection.close()

@@ -1,0 +1,179 @@
+"""The register of environment variables (spec 11). `docs/configuration.md` is made from it."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from core.env import ConfigurationError, Variable, one_of, read_all, switch, whole_number, words
+from core.keyring import Keyring
+
+_POSTGRES_SCHEMES = {"postgres", "postgresql"}
+
+
+def _keyring(text: str) -> str:
+    Keyring.parse(text)
+    return text
+
+
+def _secret_key(text: str) -> str:
+    if len(text) < 32:
+        raise ValueError("it must have at least 32 characters")
+    return text
+
+
+def _role_name(text: str) -> str:
+    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", text):
+        raise ValueError("it must be a plain lower-case PostgreSQL role name")
+    return text
+
+
+def parse_database_url(text: str) -> dict[str, Any]:
+    """Django's DATABASES entry for a `postgresql://` address. Raises ValueError without it."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port or 5432
+    except ValueError:
+        raise ValueError("it must read postgresql://user:password@host:port/name") from None
+    name = unquote(parts.path.lstrip("/"))
+    if parts.scheme not in _POSTGRES_SCHEMES or not parts.hostname or not name:
+        raise ValueError("it must read postgresql://user:password@host:port/name")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "HOST": parts.hostname,
+        "PORT": port,
+        "NAME": name,
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+    }
+
+
+VARIABLES = (
+    Variable(
+        "LOADERPORTAL_SECRET_KEY",
+        "Signs sessions, login tokens and queue messages; at least 32 random characters.",
+        _secret_key,
+    ),
+    Variable(
+        "ENCRYPTION_KEY",
+        "Keyring of base64 keys of 32 bytes, comma-separated: the first encrypts, all decrypt.",
+        _keyring,
+    ),
+    Variable(
+        "LOADERPORTAL_APP_ROLE",
+        "PostgreSQL role the application runs as, when migrations run as another; `migrate` "
+        "grants it what it needs and nothing that alters the audit trail.",
+        _role_name,
+        default="",
+    ),
+    Variable(
+        "LOADERPORTAL_REPLICA_NAME",
+        "Name of this worker replica; must be unique among replicas.",
+        default=socket.gethostname(),
+        aliases=("LOADER_REPLICA_NAME",),
+    ),
+    Variable(
+        "LOADERPORTAL_ENVIRONMENT",
+        "Deployment environment; loaders run only against sources of the same environment.",
+        default="production",
+    ),
+    Variable(
+        "LOADERPORTAL_ALLOWED_HOSTS",
+        "Host names the web server answers to, comma-separated.",
+        words,
+        default=["localhost", "127.0.0.1", "[::1]"],
+    ),
+    Variable(
+        "LOADERPORTAL_INSECURE_COOKIES",
+        "Allow cookies over plain HTTP; only for a portal on the local machine.",
+        switch,
+        default=False,
+    ),
+    Variable(
+        "LOADERPORTAL_LOG_LEVEL",
+        "Level of the log.",
+        one_of("DEBUG", "INFO", "WARNING", "ERROR"),
+        default="INFO",
+    ),
+    Variable(
+        "LOADERPORTAL_DEFAULT_LOOKBACK_HOURS",
+        "How far back the first window of a loader without start_at reaches, in hours.",
+        whole_number(),
+        default=24,
+    ),
+    Variable(
+        "LOADERPORTAL_THREAD_POOL_SIZE",
+        "Runs that this replica executes at once.",
+        whole_number(maximum=64),
+        default=10,
+    ),
+    Variable(
+        "LOADERPORTAL_EXECUTION_TIMEOUT_HOURS",
+        "Longest run of a loader that sets no timeout of its own, in hours.",
+        whole_number(),
+        default=2,
+    ),
+    Variable(
+        "LOADERPORTAL_POLL_SECONDS",
+        "Time between two scheduler cycles, in seconds.",
+        whole_number(),
+        default=10,
+    ),
+    Variable(
+        "LOADERPORTAL_MAX_ACTIVE_LOCKS",
+        "Runs active at once over all replicas.",
+        whole_number(),
+        default=100,
+    ),
+    Variable(
+        "LOADERPORTAL_LEASE_SECONDS",
+        "How long a run keeps its lock without a heartbeat, in seconds; a heartbeat comes every "
+        "sixth of it.",
+        whole_number(minimum=6),
+        default=60,
+    ),
+    Variable(
+        "LOADERPORTAL_DRAIN_SECONDS",
+        "How long a stopping replica lets its runs finish before it ends them, in seconds.",
+        whole_number(minimum=0),
+        default=30,
+    ),
+    Variable(
+        "LOADERPORTAL_DEFAULT_GRAIN_SECONDS",
+        "Grain of a loader that sets none, in seconds.",
+        whole_number(),
+        default=60,
+    ),
+    Variable(
+        "LOADERPORTAL_DEFAULT_LATENESS_SECONDS",
+        "Lateness of a loader that sets none, in seconds.",
+        whole_number(minimum=0),
+        default=60,
+    ),
+)
+
+
+def load(environment: Mapping[str, str]) -> dict[str, Any]:
+    """All values by variable name, and `DATABASE` for Django. Raises ConfigurationError."""
+    return {**read_all(VARIABLES, environment), "DATABASE": _database(environment)}
+
+
+def _database(environment: Mapping[str, str]) -> dict[str, Any]:
+    """`DATABASE_URL`, else the seeds' `SPRING_DATASOURCE_*`, as a Django entry."""
+    address = Variable(
+        "DATABASE_URL", "Address of the portal's own PostgreSQL database.", parse_database_url
+    )
+    spring = Variable("SPRING_DATASOURCE_URL", "The same in JDBC form.", default="").read(environment)
+    if not spring or environment.get("DATABASE_URL") or environment.get("DATABASE_URL_FILE"):
+        return dict(address.read(environment))
+    try:
+        database = parse_database_url(spring.removeprefix("jdbc:"))
+    except ValueError as error:
+        raise ConfigurationError(f"SPRING_DATASOURCE_URL is malformed: {error}.") from None
+    for entry, suffix in (("USER", "USERNAME"), ("PASSWORD", "PASSWORD")):
+        name = f"SPRING_DATASOURCE_{suffix}"
+        database[entry] = Variable(name, "Part of SPRING_DATASOURCE_URL's login.").read(environment)
+    return database

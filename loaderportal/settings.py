@@ -1,0 +1,173 @@
+"""Django's settings, made from the environment (see `configuration.py` for the register)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+from core.env import ConfigurationError
+from core.log_setup import configure_structlog, logging_config
+from loaderportal.configuration import load
+from loaderportal.console import UNFOLD  # noqa: F401 - read by django-unfold
+
+try:
+    _config = load(os.environ)
+except ConfigurationError as error:
+    sys.exit(f"Loader Portal can't start: {error}")
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+SECRET_KEY = _config["LOADERPORTAL_SECRET_KEY"]
+ENCRYPTION_KEY = _config["ENCRYPTION_KEY"]
+DEBUG = False
+ALLOWED_HOSTS = _config["LOADERPORTAL_ALLOWED_HOSTS"]
+
+DEPLOYMENT_ENVIRONMENT = _config["LOADERPORTAL_ENVIRONMENT"]
+DATABASE_APP_ROLE = _config["LOADERPORTAL_APP_ROLE"]
+REPLICA_NAME = _config["LOADERPORTAL_REPLICA_NAME"]
+DEFAULT_LOOKBACK = timedelta(hours=_config["LOADERPORTAL_DEFAULT_LOOKBACK_HOURS"])
+DEFAULT_GRAIN_SECONDS = _config["LOADERPORTAL_DEFAULT_GRAIN_SECONDS"]
+DEFAULT_LATENESS_SECONDS = _config["LOADERPORTAL_DEFAULT_LATENESS_SECONDS"]
+THREAD_POOL_SIZE = _config["LOADERPORTAL_THREAD_POOL_SIZE"]
+EXECUTION_TIMEOUT = timedelta(hours=_config["LOADERPORTAL_EXECUTION_TIMEOUT_HOURS"])
+POLL_SECONDS = _config["LOADERPORTAL_POLL_SECONDS"]
+MAX_ACTIVE_LOCKS = _config["LOADERPORTAL_MAX_ACTIVE_LOCKS"]
+LEASE = timedelta(seconds=_config["LOADERPORTAL_LEASE_SECONDS"])
+DRAIN_SECONDS = _config["LOADERPORTAL_DRAIN_SECONDS"]
+
+INSTALLED_APPS = [
+    "unfold",
+    "core",
+    "audit",
+    "accounts",
+    "loaders",
+    "signals",
+    "execution",
+    "loaderportal",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "rest_framework_simplejwt.token_blacklist",
+    "simple_history",
+    "django_q",
+]
+MIDDLEWARE = [
+    "core.correlation.CorrelationMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "audit.middleware.SourceAddressMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "simple_history.middleware.HistoryRequestMiddleware",
+]
+ROOT_URLCONF = "loaderportal.urls"
+WSGI_APPLICATION = "loaderportal.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# lock_timeout and idle_in_transaction_session_timeout keep control sessions short; a run's own
+# session lifts the second for its transaction, which waits on the source.
+_SESSION = (
+    "-c search_path=loader,signals,public -c timezone=UTC -c lock_timeout=15s "
+    "-c idle_in_transaction_session_timeout=120s"
+)
+DATABASES = {
+    "default": {
+        **_config["DATABASE"],
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {"options": _SESSION, "application_name": "loaderportal"},
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+Q_CLUSTER = {
+    "name": "loaderportal",
+    "orm": "default",
+    "poll": 0.2,
+    "guard_cycle": 0.5,
+    "bulk": 1,
+    "queue_limit": 1,
+    "workers": 1,
+    "timeout": 600,
+    "retry": 900,
+    "ack_failures": True,
+    "max_attempts": 1,
+    "save_limit": -1,
+    "recycle": 5000,
+    "scheduler": False,
+    "log_level": "WARNING",
+    "ALT_CLUSTERS": {
+        "poll": {},
+        "exec": {
+            "workers": THREAD_POOL_SIZE,
+            "timeout": int(EXECUTION_TIMEOUT.total_seconds()) + 600,
+            "retry": int(EXECUTION_TIMEOUT.total_seconds()) + 1200,
+        },
+    },
+}
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "admin:login"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not _config["LOADERPORTAL_INSECURE_COOKIES"]
+SESSION_COOKIE_AGE = 12 * 3600
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework_simplejwt.authentication.JWTAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["core.api.json.CamelCaseRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["core.api.json.CamelCaseParser"],
+    "DEFAULT_PAGINATION_CLASS": "core.api.pagination.NewestFirstPagination",
+    "EXCEPTION_HANDLER": "core.api.problems.problem_response",
+    "UNAUTHENTICATED_USER": None,
+}
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
+    "REFRESH_TOKEN_LIFETIME": timedelta(hours=12),
+    "ROTATE_REFRESH_TOKENS": True,
+    "BLACKLIST_AFTER_ROTATION": True,
+}
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+WHITENOISE_USE_FINDERS = True
+
+LOGGING = logging_config(_config["LOADERPORTAL_LOG_LEVEL"])
+configure_structlog()

@@ -1,0 +1,423 @@
+"""MySQL and MariaDB sources: one unbuffered result of undecoded text cells (spec 6).
+
+What the driver's `SSCursor` does for every row is done here by its lower half (`use_result`,
+`fetch_row`), because an SSCursor reads the whole rest of a result when it is closed. mysqlclient
+is built without converters (`conv={}`), and statements are sent as bytes, so it never formats
+`%`. `multi_statements` is off: the source takes one statement at a time.
+
+The protocol has no cancel message: `cancel` opens a second, short connection and sends KILL
+QUERY. Therefore the password lives in the object as long as the session does, as it does in the
+driver's own handle.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from time import monotonic
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import MySQLdb
+
+from loaders.connectors.base import (
+    BATCH_BYTES,
+    BATCH_ROWS,
+    CANCEL_TIMEOUT_SECONDS,
+    LOCK_TIMEOUT_SECONDS,
+    CertificateAuthority,
+    ResultStream,
+    Row,
+    SourceConnection,
+    SourceProfile,
+    TlsMode,
+    checked_size,
+)
+from loaders.connectors.errors import (
+    SourceAuthError,
+    SourceBusyError,
+    SourceCancelledError,
+    SourceConnectionLostError,
+    SourceDataError,
+    SourceError,
+    SourceIdleError,
+    SourcePermissionError,
+    SourceReadOnlyError,
+    SourceSqlError,
+    SourceTimeoutError,
+    SourceTlsError,
+    SourceUnreachableError,
+)
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+# libmariadb can't verify the chain without the host name: VERIFY_CA is as strict as VERIFY_FULL.
+_SSL_MODES = {
+    TlsMode.DISABLE: "DISABLED",
+    TlsMode.PREFER: "PREFERRED",
+    TlsMode.REQUIRE: "REQUIRED",
+    TlsMode.VERIFY_CA: "VERIFY_CA",
+    TlsMode.VERIFY_FULL: "VERIFY_IDENTITY",
+}
+_TLS_FAILED = 2026
+_FETCH_ROWS = 500
+_KILL_ATTEMPTS = 3
+_KILL_GRACE_SECONDS = 0.5
+
+_IDENTITY = "SELECT @@hostname, @@port"
+
+_BY_NUMBER: Mapping[int, type[SourceError]] = {
+    **dict.fromkeys(
+        (1044, 1045, 1049, 1129, 1130, 1251, 1524, 1698, 1862, 2054, 2059, 3118, 4151),
+        SourceAuthError,
+    ),
+    **dict.fromkeys((1142, 1143, 1227, 1356, 1370), SourcePermissionError),
+    **dict.fromkeys((1040, 1041, 1135, 1203, 1213, 1226), SourceBusyError),
+    **dict.fromkeys((1205, 1969, 3024), SourceTimeoutError),
+    **dict.fromkeys((1290, 1792, 1836), SourceReadOnlyError),
+    **dict.fromkeys((1292, 1300, 1365, 1366, 1690, 3854), SourceDataError),
+    **dict.fromkeys((1053, 1152, 1158, 1159, 1160, 1161, 1927), SourceConnectionLostError),
+    1317: SourceCancelledError,
+    2026: SourceTlsError,
+    3159: SourceTlsError,
+}
+
+
+class MysqlConnector:
+    """Opens read-only sessions at MySQL and MariaDB sources."""
+
+    def connect(
+        self,
+        profile: SourceProfile,
+        password: str,
+        *,
+        statement_timeout_seconds: float,
+        application_name: str,
+    ) -> SourceConnection:
+        """See `Connector.connect`. The driver can't tell the source an application name."""
+        return MysqlConnection(_Login(profile, password), statement_timeout_seconds)
+
+
+@dataclass
+class _Login:
+    """How to open a driver connection: for the session, and again for each KILL QUERY."""
+
+    profile: SourceProfile
+    password: str = field(repr=False)
+    authority: CertificateAuthority = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.authority = CertificateAuthority(self.profile)
+
+    def open(self, *, connect_timeout: float, read_timeout: float) -> Any:
+        """A driver connection. Raises MySQLdb.Error."""
+        timeouts = {
+            "connect_timeout": max(1, round(connect_timeout)),
+            "read_timeout": max(1, math.ceil(read_timeout)),
+            "write_timeout": max(1, math.ceil(read_timeout)),
+        }
+        if self.profile.tls_mode is not TlsMode.PREFER:
+            return self._open(_SSL_MODES[self.profile.tls_mode], timeouts)
+        # libmariadb takes "preferred" for plain text, so preferring is done here.
+        try:
+            return self._open("REQUIRED", timeouts)
+        except MySQLdb.OperationalError as error:
+            if error_number(error) != _TLS_FAILED:
+                raise
+        return self._open("DISABLED", timeouts)
+
+    def _open(self, ssl_mode: str, timeouts: Mapping[str, int]) -> Any:
+        # With a CA file libmariadb insists on TLS, so it is only passed where that is meant.
+        verified = {"ssl": {"ca": self.authority.path}} if self.authority.path else {}
+        # To the driver the name localhost stands for a Unix socket.
+        host = self.profile.host
+        return MySQLdb.connect(
+            host="127.0.0.1" if host == "localhost" else host,
+            port=self.profile.port,
+            user=self.profile.user_name,
+            password=self.password,
+            database=self.profile.db_name,
+            charset="utf8mb4",
+            use_unicode=False,
+            conv={},
+            multi_statements=False,
+            local_infile=False,
+            autocommit=True,
+            ssl_mode=ssl_mode,
+            **verified,
+            **timeouts,
+        )
+
+    def forget(self) -> None:
+        """Drop the password and the CA file; no further connection can be opened."""
+        self.password = ""
+        self.authority.close()
+
+
+class MysqlConnection:
+    """One read-only session at a MySQL or MariaDB source; see `SourceConnection`.
+
+    The idle-read timeout is the driver's read timeout: it holds in whole seconds, rounded up.
+    """
+
+    def __init__(self, login: _Login, statement_timeout_seconds: float) -> None:
+        self._login = login
+        self._profile = login.profile
+        self._closing = threading.Lock()
+        # Set while no driver call is under way.
+        self._at_rest = threading.Event()
+        self._at_rest.set()
+        self._cancelled = False
+        self._closed = False
+        self._running = False
+        self._streaming = False
+        self._answers_kill = True
+        self._driver: Any = None
+        self._socket: socket.socket | None = None
+        self._result: Any = None
+        self._guard(self._connect, failure_of=login_error)
+        self._guard(partial(self._settle, statement_timeout_seconds))
+
+    @property
+    def usable(self) -> bool:
+        """See `SourceConnection.usable`."""
+        return not (self._closed or self._cancelled or self._streaming)
+
+    def server_clock(self) -> datetime:
+        """See `SourceConnection.server_clock`."""
+        (text,) = self._guard(lambda: self._row("SELECT UTC_TIMESTAMP(6)"))
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+    def quote(self, value: str | int) -> str:
+        """See `SourceConnection.quote`; heeds NO_BACKSLASH_ESCAPES of the session."""
+        if isinstance(value, int):
+            return str(int(value))
+        literal: bytes = self._guard(lambda: self._driver.string_literal(value.encode()))
+        return literal.decode()
+
+    def stream(self, statement: str, *, batch_rows: int = BATCH_ROWS) -> ResultStream:
+        """See `SourceConnection.stream`."""
+        columns = self._guard(partial(self._open, statement.encode()))
+        read_batch = partial(self._read_batch, columns, batch_rows)
+        return ResultStream(columns, partial(self._guard, read_batch), self.close)
+
+    def cancel(self) -> None:
+        """See `SourceConnection.cancel`.
+
+        Repeats KILL QUERY, because one that arrives before the query does nothing, and in the
+        end cuts the connection for the reader.
+        """
+        self._cancelled = True
+        with self._closing:
+            for _attempt in range(_KILL_ATTEMPTS):
+                if self._closed or (self._at_rest.is_set() and not self._running):
+                    return
+                self._kill_query()
+                if not self._answers_kill:
+                    break
+                if self._at_rest.wait(_KILL_GRACE_SECONDS):
+                    return
+            self._cut()
+
+    def close(self) -> None:
+        """See `SourceConnection.close`."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+            self._streaming = False
+            if self._running:
+                if self._answers_kill:
+                    self._kill_query()
+                self._cut()
+            # Freeing a result reads what is left of it; after the cut there is nothing left.
+            self._result = None
+            if self._driver is not None:
+                with suppress(MySQLdb.Error):
+                    self._driver.close()
+            if self._socket is not None:
+                self._socket.close()
+            self._login.forget()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _guard(
+        self,
+        operation: Callable[[], T],
+        failure_of: Callable[[Exception], SourceError] | None = None,
+    ) -> T:
+        """Run driver calls; on failure close the session and raise our error alone."""
+        started_at = monotonic()
+        self._at_rest.clear()
+        try:
+            self._check_open()
+            return operation()
+        except MySQLdb.Error as error:
+            failure = failure_of(error) if failure_of else self._reported(error, started_at)
+        except SourceError as error:
+            failure = error
+        finally:
+            self._at_rest.set()
+        self.close()
+        raise failure
+
+    def _check_open(self) -> None:
+        if self._cancelled:
+            raise SourceCancelledError
+        if self._closed:
+            raise SourceConnectionLostError
+
+    def _connect(self) -> None:
+        self._driver = self._login.open(
+            connect_timeout=self._profile.connect_timeout_seconds,
+            read_timeout=self._profile.idle_read_timeout_seconds,
+        )
+        # Of our own, so that another thread can cut the connection without touching the driver.
+        self._socket = socket.socket(fileno=os.dup(self._driver.fileno()))
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+    def _settle(self, statement_timeout_seconds: float) -> None:
+        """Find out what the source is; set the session to UTC, read-only and time-limited."""
+        version, self._thread_id = self._row("SELECT VERSION(), CONNECTION_ID()")
+        self._identity = self._row(_IDENTITY)
+        if "MariaDB" in version:
+            limit = f"max_statement_time = {statement_timeout_seconds:.3f}"
+        else:
+            limit = f"max_execution_time = {max(1, round(statement_timeout_seconds * 1000))}"
+        self._driver.query(
+            f"SET SESSION time_zone = '+00:00', lock_wait_timeout = {LOCK_TIMEOUT_SECONDS}, "
+            f"{limit}".encode()
+        )
+        self._driver.query(b"SET SESSION TRANSACTION READ ONLY")
+
+    def _row(self, query: str) -> tuple[str, ...]:
+        """The one row of a small query."""
+        return _one_row(self._driver, query)
+
+    def _open(self, query: bytes) -> tuple[str, ...]:
+        """Begin and send the statement; the names of the columns."""
+        if self._streaming:
+            raise RuntimeError("another stream is open on this connection")
+        self._driver.query(b"START TRANSACTION READ ONLY")
+        self._running = True
+        self._driver.query(query)
+        self._result = self._driver.use_result()
+        if self._result is None:
+            raise SourceSqlError("The statement is not a query: it has no result.")
+        self._streaming = True
+        return tuple(_text(column[0]) for column in self._result.describe())
+
+    def _read_batch(self, columns: tuple[str, ...], batch_rows: int) -> list[Row]:
+        rows: list[Row] = []
+        size = 0
+        while self._streaming and len(rows) < batch_rows and size < BATCH_BYTES:
+            fetched = self._result.fetch_row(min(_FETCH_ROWS, batch_rows - len(rows)), 0)
+            if not fetched:
+                self._finish()
+            size += checked_size(fetched, columns)
+            rows.extend(fetched)
+            self._check_open()
+        return rows
+
+    def _finish(self) -> None:
+        """All rows are read: end the transaction, so that the source drops its snapshot."""
+        self._result = None
+        if self._driver.next_result() != -1:
+            raise SourceSqlError("The statement has more than one result.")
+        self._running = False
+        self._streaming = False
+        self._driver.query(b"ROLLBACK")
+
+    def _reported(self, error: Exception, started_at: float) -> SourceError:
+        """Our error for the driver's, and whether the source may still run the query."""
+        number = error_number(error)
+        if not 2000 <= number < 3000:
+            self._running = False
+        details = {"raw": str(error), "vendor_code": str(number)}
+        if self._cancelled:
+            return SourceCancelledError(**details)
+        if number == 1317:
+            text = "The query was cancelled by somebody at the source."
+            return SourceCancelledError(text, **details)
+        # The driver has one number for a read that timed out and for a connection that broke.
+        waited = monotonic() - started_at
+        if number == 2013 and waited >= self._profile.idle_read_timeout_seconds:
+            return SourceIdleError(**details)
+        return error_class(number)(**details)
+
+    def _kill_query(self) -> None:
+        """Send KILL QUERY by a connection of its own; the caller holds `_closing`."""
+        timeout = CANCEL_TIMEOUT_SECONDS
+        try:
+            killer = self._login.open(connect_timeout=timeout, read_timeout=timeout)
+        except MySQLdb.Error:
+            self._answers_kill = False
+            logger.warning("no KILL QUERY reached source %s", self._profile.db_code)
+            return
+        try:
+            # Behind a balancer the number may be another query's on another server.
+            if _one_row(killer, _IDENTITY) == self._identity:
+                killer.query(b"KILL QUERY " + self._thread_id.encode())
+        except MySQLdb.Error:
+            logger.warning("source %s refused KILL QUERY", self._profile.db_code)
+        finally:
+            killer.close()
+
+    def _cut(self) -> None:
+        """End the TCP connection under the driver; a blocked read fails at once."""
+        if self._socket is not None:
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+
+def _one_row(driver: Any, query: str) -> tuple[str, ...]:
+    driver.query(query.encode())
+    ((*cells,),) = driver.store_result().fetch_row(1, 0)
+    return tuple(_text(cell) for cell in cells)
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def error_number(error: Exception) -> int:
+    """MySQL's number of a driver error; 0 where it has none."""
+    return error.args[0] if error.args and isinstance(error.args[0], int) else 0
+
+
+def login_error(error: Exception) -> SourceError:
+    """Our error for a session that could not be opened."""
+    number = error_number(error)
+    kind = _BY_NUMBER.get(number, SourceUnreachableError)
+    if kind not in {SourceAuthError, SourceTlsError}:
+        kind = SourceUnreachableError
+    return kind(raw=str(error), vendor_code=str(number))
+
+
+def error_class(number: int) -> type[SourceError]:
+    """The class of our error for the number of a MySQL error; unknown ones blame the SQL."""
+    if 2000 <= number < 3000 or number == 0:
+        return _BY_NUMBER.get(number, SourceConnectionLostError)
+    return _BY_NUMBER.get(number, SourceSqlError)
+
+
+CONNECTOR = MysqlConnector()

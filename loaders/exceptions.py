@@ -1,0 +1,77 @@
+"""Errors of the loaders app."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from core.errors import TerminalError
+
+
+class LoaderNotFoundError(TerminalError):
+    """No loader has this code."""
+
+    code = "LOADER_NOT_FOUND"
+    status = HTTPStatus.NOT_FOUND
+
+
+class SourceNotFoundError(TerminalError):
+    """No source database has this code."""
+
+    code = "SOURCE_NOT_FOUND"
+    status = HTTPStatus.NOT_FOUND
+
+
+class ValidationFailedError(TerminalError):
+    """Fields break a rule; `details["errors"]` names each."""
+
+    code = "VALIDATION_FAILED"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class SqlInvalidError(TerminalError):
+    """The SQL guard refuses the statement; `details["errors"]` are its findings."""
+
+    code = "SQL_INVALID"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class InvalidTransitionError(TerminalError):
+    """The object is not in a state from which this is possible."""
+
+    code = "INVALID_TRANSITION"
+    status = HTTPStatus.CONFLICT
+
+
+class SelfApprovalError(TerminalError):
+    """Four eyes: who edited a definition can't approve it."""
+
+    code = "SELF_APPROVAL"
+    status = HTTPStatus.FORBIDDEN
+
+
+class DefinitionTamperedError(TerminalError):
+    """The stored definition is not the one that was submitted or approved."""
+
+    code = "DEFINITION_TAMPERED"
+    status = HTTPStatus.CONFLICT
+
+
+class LoaderDisabledError(TerminalError):
+    """The loader is disabled."""
+
+    code = "LOADER_DISABLED"
+    status = HTTPStatus.CONFLICT
+
+
+class LoaderNotApprovedError(TerminalError):
+    """No second person has approved the loader's present definition."""
+
+    code = "LOADER_NOT_APPROVED"
+    status = HTTPStatus.CONFLICT
+
+
+class EnvironmentMismatchError(TerminalError):
+    """The source belongs to another deployment environment."""
+
+    code = "ENVIRONMENT_MISMATCH"
+    status = HTTPStatus.CONFLICT

@@ -1,0 +1,225 @@
+"""Loader: a read-only, parameterised statement and how it is run (spec 2)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+from zoneinfo import available_timezones
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from simple_history.models import HistoricalRecords
+
+from core.encrypted_fields import EncryptedTextField
+from core.ids import uuid7
+from loaders.models.source_database import CODE_VALIDATOR, SourceDatabase
+from loaders.policies import PurgeStrategy, WatermarkPolicy
+from loaders.source_time import TimeFormat
+
+if TYPE_CHECKING:
+    from loaders.models.state import LoaderState
+
+SECONDS_A_DAY = 86_400
+
+
+class ApprovalStatus(models.TextChoices):
+    """Where a definition stands on its way to being run (spec 3)."""
+
+    DRAFT = "DRAFT", "Draft"
+    PENDING_APPROVAL = "PENDING_APPROVAL", "Waiting for approval"
+    APPROVED = "APPROVED", "Approved"
+    REJECTED = "REJECTED", "Rejected"
+
+
+def default_grain() -> int:
+    """Grain of a loader that sets none, in seconds."""
+    return int(settings.DEFAULT_GRAIN_SECONDS)
+
+
+def default_lateness() -> int:
+    """Lateness of a loader that sets none, in seconds."""
+    return int(settings.DEFAULT_LATENESS_SECONDS)
+
+
+class LoaderQuerySet(models.QuerySet["Loader"]):
+    """Named queries over loaders."""
+
+    def runnable(self) -> LoaderQuerySet:
+        """Loaders whose runs may be dispatched at all."""
+        return self.filter(enabled=True, approval_status=ApprovalStatus.APPROVED)
+
+    def due(self, now: datetime) -> LoaderQuerySet:
+        """Runnable loaders whose time has come: IDLE, RUNNING, FAILED, then longest overdue."""
+        rank = models.Case(
+            models.When(state__load_status="IDLE", then=0),
+            models.When(state__load_status="RUNNING", then=1),
+            default=2,
+            output_field=models.IntegerField(),
+        )
+        due = self.runnable().filter(state__next_due_at__lte=now)
+        return due.order_by(rank, "state__next_due_at", "loader_code")
+
+
+class Loader(models.Model):
+    """A loader's definition. Where it stands is in `LoaderState`, so that a run changes neither
+    its ETag nor its history."""
+
+    GOVERNED = (
+        "loader_sql",
+        "grain_seconds",
+        "max_query_period_seconds",
+        "max_parallel_executions",
+        "purge_strategy",
+        "watermark_policy",
+        "lateness_seconds",
+        "start_at",
+        "end_at",
+        "time_zone",
+        "offset_hours",
+        "time_format",
+        "execution_timeout_seconds",
+    )
+    """Fields that, with the source, make up the digest a second person approves (spec 2)."""
+
+    TRANSITIONS = {
+        ApprovalStatus.DRAFT: {ApprovalStatus.PENDING_APPROVAL},
+        ApprovalStatus.PENDING_APPROVAL: {
+            ApprovalStatus.APPROVED,
+            ApprovalStatus.REJECTED,
+            ApprovalStatus.DRAFT,
+        },
+        ApprovalStatus.APPROVED: {ApprovalStatus.DRAFT},
+        ApprovalStatus.REJECTED: {ApprovalStatus.DRAFT, ApprovalStatus.PENDING_APPROVAL},
+    }
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    loader_code = models.CharField("code", max_length=64, unique=True, validators=[CODE_VALIDATOR])
+    description = models.TextField(blank=True)
+    owning_team = models.CharField(max_length=128, blank=True)
+    contact = models.CharField(max_length=254, blank=True)
+    source_database = models.ForeignKey(
+        SourceDatabase, on_delete=models.PROTECT, related_name="loaders"
+    )
+    loader_sql = EncryptedTextField("SQL", column="loader.loader_sql")
+    grain_seconds = models.PositiveIntegerField(
+        "grain (seconds)",
+        null=True,
+        blank=True,
+        default=default_grain,
+        validators=[MinValueValidator(1), MaxValueValidator(SECONDS_A_DAY)],
+        help_text="Every window starts and ends on a grain. Empty means a calendar day.",
+    )
+    min_interval_seconds = models.PositiveIntegerField(
+        "shortest time between runs (seconds)", default=60, validators=[MinValueValidator(1)]
+    )
+    max_query_period_seconds = models.PositiveIntegerField(
+        "longest window (seconds)", default=SECONDS_A_DAY, validators=[MinValueValidator(1)]
+    )
+    max_parallel_executions = models.PositiveIntegerField(
+        "parallel runs", default=1, validators=[MinValueValidator(1), MaxValueValidator(100)]
+    )
+    purge_strategy = models.CharField(
+        max_length=32, choices=PurgeStrategy.choices, default=PurgeStrategy.FAIL_ON_DUPLICATE
+    )
+    watermark_policy = models.CharField(
+        max_length=32, choices=WatermarkPolicy.choices, default=WatermarkPolicy.MAX_TIMESTAMP
+    )
+    lateness_seconds = models.PositiveIntegerField("lateness (seconds)", default=default_lateness)
+    start_at = models.DateTimeField("start (UTC)", null=True, blank=True)
+    end_at = models.DateTimeField("end (UTC)", null=True, blank=True)
+    time_zone = models.CharField("source's time zone", max_length=64, blank=True)
+    offset_hours = models.DecimalField(
+        max_digits=4,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(-14), MaxValueValidator(12)],
+        help_text="Hours subtracted from UTC to get the source's local time: -3 is Riyadh.",
+    )
+    time_format = models.CharField(
+        max_length=24, choices=TimeFormat.choices, default=TimeFormat.AUTO
+    )
+    execution_timeout_seconds = models.PositiveIntegerField(
+        "timeout (seconds)", null=True, blank=True, validators=[MinValueValidator(1)]
+    )
+    enabled = models.BooleanField(default=False)
+    approval_status = models.CharField(
+        max_length=24, choices=ApprovalStatus.choices, default=ApprovalStatus.DRAFT
+    )
+    approved_version = models.ForeignKey(
+        "loaders.LoaderVersion", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    history = HistoricalRecords(table_name="loader_definition_history")
+    objects = LoaderQuerySet.as_manager()
+
+    if TYPE_CHECKING:
+        state: LoaderState
+
+    class Meta:
+        db_table = "loader"
+        ordering = ("loader_code",)
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(end_at__isnull=True)
+                | models.Q(start_at__isnull=True)
+                | models.Q(end_at__gt=models.F("start_at")),
+                name="loader_ends_after_start",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(watermark_policy="WINDOW_END")
+                | models.Q(lateness_seconds__gt=0),
+                name="loader_window_end_needs_lateness",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(approval_status="APPROVED")
+                | models.Q(approved_version__isnull=False),
+                name="loader_approved_has_version",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.loader_code
+
+    def clean(self) -> None:
+        """Rules over several fields. Raises ValidationError by field."""
+        errors: dict[str, str] = {}
+        if self.time_zone and self.offset_hours is not None:
+            errors["offset_hours"] = "Give a time zone or an offset, not both."
+        if self.time_zone and self.time_zone not in available_timezones():
+            errors["time_zone"] = "Use an IANA name such as Asia/Riyadh."
+        if self.start_at and self.end_at and self.end_at <= self.start_at:
+            errors["end_at"] = "The end must be after the start."
+        if self.watermark_policy == WatermarkPolicy.WINDOW_END and not self.lateness_seconds:
+            errors["lateness_seconds"] = "WINDOW_END needs a lateness above 0."
+        grain = self.grain_seconds
+        if grain and SECONDS_A_DAY % grain:
+            errors["grain_seconds"] = "The grain must divide a day evenly."
+        if grain and self.time_format == TimeFormat.MYSQL_DATETIME and grain % 60:
+            errors["grain_seconds"] = "MYSQL_DATETIME tells minutes: use a multiple of 60."
+        if errors:
+            raise ValidationError(errors)
+
+
+class DefinitionEditor(models.Model):
+    """Who changed a loader's definition (or its source) since it was last approved; none of them
+    may approve it. Emptied by an approval."""
+
+    loader = models.ForeignKey(Loader, on_delete=models.CASCADE, related_name="editors")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    edited_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        db_table = "definition_editor"
+        constraints = [
+            models.UniqueConstraint(fields=["loader", "user"], name="definition_editor_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} edited {self.loader_id}"

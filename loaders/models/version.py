@@ -1,0 +1,86 @@
+"""LoaderVersion: what was submitted and what was decided about it (spec 2, 3)."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from core.encrypted_fields import EncryptedTextField
+from core.ids import uuid7
+from core.keyring import keyring
+from loaders.models.loader import Loader
+
+
+class Decision(models.TextChoices):
+    """What became of a submitted version."""
+
+    PENDING = "PENDING", "Waiting"
+    APPROVED = "APPROVED", "Approved"
+    REJECTED = "REJECTED", "Rejected"
+    WITHDRAWN = "WITHDRAWN", "Withdrawn by an edit"
+
+
+class LoaderVersion(models.Model):
+    """Immutable numbered snapshot of the governed fields, with digest; only its decision is
+    written later, once."""
+
+    TRANSITIONS = {
+        Decision.PENDING: {Decision.APPROVED, Decision.REJECTED, Decision.WITHDRAWN},
+    }
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    loader = models.ForeignKey(Loader, on_delete=models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    definition = EncryptedTextField(column="loader_version.definition")
+    digest = models.CharField(max_length=96)
+    submitted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    submitted_at = models.DateTimeField(auto_now_add=True)
+    decision = models.CharField(
+        max_length=16, choices=Decision.choices, default=Decision.PENDING
+    )
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    decided_at = models.DateTimeField(null=True)
+    comment = models.TextField(blank=True)
+    approval_seal = models.CharField(max_length=96, blank=True)
+
+    class Meta:
+        db_table = "loader_version"
+        ordering = ("-number",)
+        constraints = [
+            models.UniqueConstraint(fields=["loader", "number"], name="loader_version_number"),
+            models.UniqueConstraint(
+                fields=["loader"],
+                condition=models.Q(decision="PENDING"),
+                name="loader_version_one_pending",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(decided_by=models.F("submitted_by"))
+                | ~models.Q(decision="APPROVED"),
+                name="loader_version_four_eyes",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.loader_id} v{self.number}"
+
+    def seal(self) -> str:
+        """What an approval leaves behind: HMAC over the digest and both persons, so that a
+        decision written behind the application's back counts for nothing."""
+        return keyring().digest(self._approval())
+
+    def is_sealed(self) -> bool:
+        """Whether two persons, through the application, brought this version to be approved."""
+        return (
+            self.decision == Decision.APPROVED
+            and self.decided_by_id is not None
+            and self.decided_by_id != self.submitted_by_id
+            and keyring().verifies(self._approval(), self.approval_seal)
+        )
+
+    def _approval(self) -> bytes:
+        parts = ("approved", self.id, self.digest, self.submitted_by_id, self.decided_by_id)
+        return "\n".join(map(str, parts)).encode()

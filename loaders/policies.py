@@ -1,0 +1,20 @@
+"""The two policies a loader's owner chooses: what moves its watermark, and what may be replaced."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class WatermarkPolicy(models.TextChoices):
+    """Where a live run leaves the watermark (spec 5 "Watermark")."""
+
+    MAX_TIMESTAMP = "MAX_TIMESTAMP", "Greatest timestamp loaded"
+    WINDOW_END = "WINDOW_END", "End of the window"
+
+
+class PurgeStrategy(models.TextChoices):
+    """What a run does where rows of the loader already stand in its window (spec 6 "Purge")."""
+
+    FAIL_ON_DUPLICATE = "FAIL_ON_DUPLICATE", "Fail, change nothing"
+    PURGE_AND_RELOAD = "PURGE_AND_RELOAD", "Replace the window"
+    SKIP_DUPLICATES = "SKIP_DUPLICATES", "Keep what stands there"

@@ -1,0 +1,23 @@
+"""Use cases of sources and loaders: permission, compare-and-set, audit event, return."""
+
+from loaders.services.approval import approve, reject, submit
+from loaders.services.definitions import create_loader, get_loader, update_loader
+from loaders.services.enabling import disable, enable
+from loaders.services.fitness import approved_definition, report_tampering
+from loaders.services.sources import create_source, get_source, update_source
+
+__all__ = [
+    "approve",
+    "approved_definition",
+    "create_loader",
+    "create_source",
+    "disable",
+    "enable",
+    "get_loader",
+    "get_source",
+    "reject",
+    "report_tampering",
+    "submit",
+    "update_loader",
+    "update_source",
+]

@@ -1,0 +1,164 @@
+"""Submit, approve, reject: a second person approves exactly what was submitted (spec 3)."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.roles import Permission, User, require
+from audit.models import LoaderEvent
+from audit.services import emit, record
+from loaders.definition import Definition
+from loaders.dialects import DatabaseType
+from loaders.exceptions import (
+    DefinitionTamperedError,
+    InvalidTransitionError,
+    SelfApprovalError,
+    SqlInvalidError,
+    ValidationFailedError,
+)
+from loaders.models import (
+    ApprovalStatus,
+    Decision,
+    Loader,
+    LoaderState,
+    LoaderVersion,
+    SourceDatabase,
+)
+from loaders.sql_guard import validate
+from loaders.validation import check
+
+
+@transaction.atomic
+def submit(*, user: User, loader: Loader, comment: str = "") -> LoaderVersion:
+    """Freeze the draft as a numbered version that waits for a second person.
+
+    Raises PermissionDeniedError, InvalidTransitionError, ValidationFailedError, SqlInvalidError.
+    """
+    require(user, Permission.EDIT_LOADERS)
+    loader = _locked(loader)
+    _move(loader, ApprovalStatus.PENDING_APPROVAL)
+    check(loader)
+    verdict = validate(loader.loader_sql, DatabaseType(loader.source_database.db_type))
+    if not verdict.is_valid:
+        raise SqlInvalidError(
+            "The SQL can't be submitted: " + verdict.errors[0].message,
+            details={"errors": [vars(finding) for finding in verdict.errors]},
+        )
+    last = loader.versions.order_by("-number").values_list("number", flat=True).first()
+    number = (last or 0) + 1
+    definition = Definition.of(loader)
+    version = LoaderVersion.objects.create(
+        loader=loader,
+        number=number,
+        definition=definition.values,
+        digest=definition.digest(number),
+        submitted_by=user,
+        comment=comment,
+    )
+    loader.editors.update_or_create(user=user)
+    loader.save()
+    _tell(loader, version, user, "loader.submit")
+    return version
+
+
+@transaction.atomic
+def approve(*, user: User, loader: Loader, comment: str = "") -> LoaderVersion:
+    """Approve the waiting version. Nobody approves what they edited; superusers included.
+
+    Raises PermissionDeniedError, InvalidTransitionError, SelfApprovalError, and
+    DefinitionTamperedError if the rows are not what was submitted.
+    """
+    require(user, Permission.APPROVE)
+    loader = _locked(loader)
+    _move(loader, ApprovalStatus.APPROVED)
+    version = _pending(loader)
+    if version.submitted_by_id == user.pk or loader.editors.filter(user=user).exists():
+        raise SelfApprovalError(
+            f"You edited {loader.loader_code} since its last approval: a second person must "
+            "approve it."
+        )
+    if not Definition.of(loader).matches(version.digest, version.number):
+        raise DefinitionTamperedError(
+            f"The definition of {loader.loader_code} was altered outside the portal after it was "
+            "submitted. Save and submit it again."
+        )
+    _decide(version, Decision.APPROVED, user, comment)
+    loader.approved_version = version
+    loader.save()
+    loader.editors.all().delete()
+    LoaderState.objects.filter(loader=loader).update(next_due_at=timezone.now())
+    _tell(loader, version, user, "loader.approve")
+    return version
+
+
+@transaction.atomic
+def reject(*, user: User, loader: Loader, comment: str) -> LoaderVersion:
+    """Reject the waiting version; a comment is needed so that its author knows why."""
+    require(user, Permission.APPROVE)
+    if not comment.strip():
+        raise ValidationFailedError(
+            "Say in a comment why you reject it.",
+            details={"errors": {"comment": ["A comment is needed."]}},
+        )
+    loader = _locked(loader)
+    _move(loader, ApprovalStatus.REJECTED)
+    version = _pending(loader)
+    _decide(version, Decision.REJECTED, user, comment)
+    loader.save()
+    _tell(loader, version, user, "loader.reject")
+    return version
+
+
+def _locked(loader: Loader) -> Loader:
+    """The loader and its source, both locked, the source first: nobody edits either meanwhile."""
+    present = Loader.objects.values_list("source_database_id", flat=True).get(pk=loader.pk)
+    source = SourceDatabase.objects.select_for_update(no_key=True).get(pk=present)
+    locked = Loader.objects.select_for_update(no_key=True).get(pk=loader.pk)
+    if locked.source_database_id != source.pk:
+        raise InvalidTransitionError(
+            f"{locked.loader_code} was edited at this very moment. Look at it again."
+        )
+    locked.source_database = source
+    return locked
+
+
+def _move(loader: Loader, target: ApprovalStatus) -> None:
+    present = ApprovalStatus(loader.approval_status)
+    if target not in Loader.TRANSITIONS[present]:
+        raise InvalidTransitionError(
+            f"{loader.loader_code} is {present.label.lower()}; from there it can't become "
+            f"{target.label.lower()}."
+        )
+    loader.approval_status = target
+
+
+def _pending(loader: Loader) -> LoaderVersion:
+    return loader.versions.select_for_update(no_key=True).get(decision=Decision.PENDING)
+
+
+def _decide(version: LoaderVersion, decision: Decision, user: User, comment: str) -> None:
+    version.decision = decision
+    version.decided_by = user
+    version.decided_at = timezone.now()
+    version.comment = comment or version.comment
+    if decision == Decision.APPROVED:
+        version.approval_seal = version.seal()
+    version.save()
+
+
+def _tell(loader: Loader, version: LoaderVersion, user: User, action: str) -> None:
+    facts = {"version": version.number, "decision": version.decision, "comment": version.comment}
+    record(
+        actor=user,
+        action=action,
+        object_type="loader",
+        object_id=loader.loader_code,
+        after=facts,
+    )
+    if version.decision != Decision.PENDING:
+        emit(
+            kind=LoaderEvent.Kind.DEFINITION_DECIDED,
+            loader_code=loader.loader_code,
+            details={"version": version.number, "decision": version.decision},
+        )

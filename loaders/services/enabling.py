@@ -1,0 +1,40 @@
+"""Enable and disable a loader."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.roles import Permission, User, require
+from audit.services import record
+from loaders.models import Loader, LoaderState
+
+
+@transaction.atomic
+def enable(*, user: User, loader: Loader) -> Loader:
+    """Let the loader run; it is due at once. Already enabled is no error."""
+    return _switch(user, loader, to=True)
+
+
+@transaction.atomic
+def disable(*, user: User, loader: Loader) -> Loader:
+    """No new runs; what runs now ends in its own time."""
+    return _switch(user, loader, to=False)
+
+
+def _switch(user: User, loader: Loader, *, to: bool) -> Loader:
+    require(user, Permission.RUN)
+    loader = Loader.objects.select_for_update(no_key=True).get(pk=loader.pk)
+    if loader.enabled == to:
+        return loader
+    loader.enabled = to
+    loader.save()
+    if to:
+        LoaderState.objects.filter(loader=loader).update(next_due_at=timezone.now())
+    record(
+        actor=user,
+        action="loader.enable" if to else "loader.disable",
+        object_type="loader",
+        object_id=loader.loader_code,
+    )
+    return loader

@@ -1,0 +1,48 @@
+"""Errors of the signals app. They name column and kind of a broken row, never its data."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from core.errors import TerminalError, TransientError
+
+
+class RowRejectedError(TerminalError):
+    """A row of the source's result can't be a signal."""
+
+    code = "ROW_REJECTED"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class ColumnsChangedError(TerminalError):
+    """The result's columns are not those of the contract."""
+
+    code = "COLUMNS_CHANGED"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class DuplicateKeyError(TerminalError):
+    """The result holds the same time and segments twice."""
+
+    code = "DUPLICATE_KEY"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class DuplicateDataError(TerminalError):
+    """Signals already stand in the window, and the strategy is FAIL_ON_DUPLICATE."""
+
+    code = "DUPLICATE_DATA"
+    status = HTTPStatus.CONFLICT
+
+
+class PartitionBusyError(TransientError):
+    """The partition could not be made in time because another session held the table."""
+
+    code = "PARTITION_BUSY"
+
+
+class QueryInvalidError(TerminalError):
+    """A signals query asks for something that can't be answered."""
+
+    code = "QUERY_INVALID"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY

@@ -1,0 +1,87 @@
+"""Segment combinations: a code derived from content, committed before the run that uses it.
+
+Two runs that bring the same new combinations in opposite order can't deadlock: each batch is
+inserted sorted, in a short transaction of its own on a connection of its own (spec 2).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Iterable, Sequence
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from core.ids import uuid8
+from signals.exceptions import RowRejectedError
+from signals.models import SEGMENT_COUNT
+
+CACHE_LIMIT = 200_000
+Cells = tuple[bytes | None, ...]
+
+_COLUMNS = ", ".join(f"segment_{n}" for n in range(1, SEGMENT_COUNT + 1))
+_INSERT = (
+    f"INSERT INTO segment_combination (segment_code, {_COLUMNS}) VALUES "
+    f"({', '.join(['%s'] * (SEGMENT_COUNT + 1))}) ON CONFLICT (segment_code) DO NOTHING"
+)
+
+
+def segment_code(segments: Sequence[bytes | None]) -> uuid.UUID:
+    """Code of ten segment values (UTF-8; none counts as empty): the first 128 bits of the SHA-256
+    of their length-prefixed text, marked as UUIDv8 (RFC 9562)."""
+    content = hashlib.sha256()
+    for value in segments:
+        content.update(b"%d:" % len(value or b""))
+        content.update(value or b"")
+    return uuid8(content.digest()[:16])
+
+
+class CombinationRegistry:
+    """Codes of the combinations that a run meets. Remembers at most `CACHE_LIMIT` of them."""
+
+    def __init__(self) -> None:
+        self._codes: dict[Cells, bytes] = {}
+        self._new: dict[str, list[str]] = {}
+        self._connection: BaseDatabaseWrapper | None = None
+
+    def code_of(self, segments: Cells) -> bytes:
+        """The code as text bytes. Raises RowRejectedError for text that is not UTF-8."""
+        known = self._codes.get(segments)
+        if known is not None:
+            return known
+        code = str(segment_code(segments))
+        self._new[code] = [_text(value, n) for n, value in enumerate(segments, start=1)]
+        if len(self._codes) >= CACHE_LIMIT:
+            self._codes.clear()
+        self._codes[segments] = encoded = code.encode()
+        return encoded
+
+    def commit_new(self) -> None:
+        """Commit the combinations met since the last call, sorted. A failed call is repeatable."""
+        if not self._new:
+            return
+        if self._connection is None:
+            self._connection = connections.create_connection("default")
+        rows: Iterable[list[str]] = ([code, *self._new[code]] for code in sorted(self._new))
+        with self._connection.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.executemany(_INSERT, rows)
+            cursor.execute("COMMIT")
+        self._new.clear()
+
+    def close(self) -> None:
+        """Give the connection back."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def _text(value: bytes | None, number: int) -> str:
+    try:
+        text = (value or b"").decode()
+    except UnicodeDecodeError:
+        raise RowRejectedError(f"SEGMENT_{number} holds text that is not UTF-8.") from None
+    if "\0" in text:
+        raise RowRejectedError(f"SEGMENT_{number} holds a NUL character.")
+    return text

@@ -1,0 +1,155 @@
+"""Writes the signals of one run inside the run's transaction: purge, COPY, counts (spec 6).
+
+The caller holds the transaction; nothing here commits but the segment combinations, which do so
+on a connection of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, connection
+
+from core.window import Window
+from loaders.policies import PurgeStrategy
+from signals.exceptions import DuplicateDataError, DuplicateKeyError
+from signals.rows import Row, RowEncoder
+from signals.segments import CombinationRegistry
+
+_COLUMNS = (
+    "loader_code, load_time_stamp, segment_code, rec_count, value_count, "
+    "sum_val, avg_val, max_val, min_val, load_history_id"
+)
+_STAGING = "signals_staging"
+_INSTANT = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a run wrote. `loaded` is smaller than `read` where existing rows stayed."""
+
+    read: int
+    loaded: int
+    purged: int
+    rec_count: int
+    bytes: int
+    least: datetime | None
+    greatest: datetime | None
+
+
+def purge(
+    *, loader_code: str, window: Window, strategy: PurgeStrategy, reread_until: datetime | None
+) -> int:
+    """Make room in the window as the strategy says; returns the number of rows removed.
+
+    Rows in [window.start, reread_until] are read again by design and go under every strategy
+    (spec 5, MAX_TIMESTAMP). Raises DuplicateDataError saying how many rows stand in the rest.
+    """
+    if strategy == PurgeStrategy.PURGE_AND_RELOAD:
+        return _delete(loader_code, window)
+    removed = 0
+    rest: Window | None = window
+    if reread_until is not None and reread_until >= window.start:
+        boundary = min(reread_until + _INSTANT, window.end)
+        removed = _delete(loader_code, Window(window.start, boundary))
+        rest = Window(boundary, window.end) if boundary < window.end else None
+    if strategy == PurgeStrategy.FAIL_ON_DUPLICATE and rest is not None:
+        standing = _count(loader_code, rest)
+        if standing:
+            raise DuplicateDataError(
+                f"{standing} signals already stand in the window and the loader's strategy is "
+                "FAIL_ON_DUPLICATE. Backfill the window with PURGE_AND_RELOAD to replace them.",
+                details={"standing": standing},
+            )
+    return removed
+
+
+def write(
+    *,
+    batches: Iterable[list[Row]],
+    encoder: RowEncoder,
+    registry: CombinationRegistry,
+    strategy: PurgeStrategy,
+    purged: int,
+) -> Written:
+    """Copy the rows into the signals table. Raises RowRejectedError and DuplicateKeyError; the
+    caller rolls back."""
+    table = "signals_history"
+    if strategy == PurgeStrategy.SKIP_DUPLICATES:
+        table = _make_staging()
+    try:
+        size = _copy(table, batches, encoder, registry)
+    except IntegrityError:
+        raise DuplicateKeyError(
+            "The result holds the same LOAD_TIME_STAMP and segments more than once. Group by "
+            "all of them."
+        ) from None
+    loaded = encoder.rows if table != _STAGING else _merge_staging()
+    return Written(
+        read=encoder.rows,
+        loaded=loaded,
+        purged=purged,
+        rec_count=encoder.rec_count,
+        bytes=size,
+        least=encoder.least,
+        greatest=encoder.greatest,
+    )
+
+
+def _copy(
+    table: str, batches: Iterable[list[Row]], encoder: RowEncoder, registry: CombinationRegistry
+) -> int:
+    size = 0
+    statement = f"COPY {table} ({_COLUMNS}) FROM STDIN"
+    with (
+        connection.wrap_database_errors,
+        connection.cursor() as cursor,
+        cursor.copy(statement) as copy,
+    ):
+        for batch in batches:
+            lines = encoder.encode(batch)
+            registry.commit_new()
+            copy.write(lines)
+            size += len(lines)
+    return size
+
+
+def _make_staging() -> str:
+    """A table of this transaction for rows that may already stand in the target."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"CREATE TEMPORARY TABLE {_STAGING} (LIKE signals_history INCLUDING INDEXES) "
+            "ON COMMIT DROP"
+        )
+    return _STAGING
+
+
+def _merge_staging() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO signals_history ({_COLUMNS}) SELECT {_COLUMNS} FROM {_STAGING} "
+            "ON CONFLICT (loader_code, load_time_stamp, segment_code) DO NOTHING"
+        )
+        return int(cursor.rowcount)
+
+
+def _delete(loader_code: str, window: Window) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM signals_history WHERE loader_code = %s "
+            "AND load_time_stamp >= %s AND load_time_stamp < %s",
+            [loader_code, window.start, window.end],
+        )
+        return int(cursor.rowcount)
+
+
+def _count(loader_code: str, window: Window) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM signals_history WHERE loader_code = %s "
+            "AND load_time_stamp >= %s AND load_time_stamp < %s",
+            [loader_code, window.start, window.end],
+        )
+        return int(cursor.fetchone()[0])

@@ -1,0 +1,1 @@
+"""Scenes that tests set up: people, sources, loaders."""
