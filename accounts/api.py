@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth import authenticate
 from rest_framework import serializers
 from rest_framework.exceptions import AuthenticationFailed
-from rest_framework.permissions import AllowAny
+from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -16,17 +16,18 @@ from rest_framework_simplejwt.tokens import RefreshToken
 
 from accounts.roles import Permission, may, roles_of
 from audit.services import record
-from core.api.serializers import StrictSerializer
+from core.api.serializers import Strict
+from core.api.views import valid_body
 
 
-class LoginBody(StrictSerializer):
+class LoginBody(Strict):
     """Body of `auth/login`."""
 
     username = serializers.CharField(max_length=150)
     password = serializers.CharField(max_length=256, trim_whitespace=False)
 
 
-class RefreshBody(StrictSerializer):
+class RefreshBody(Strict):
     """Body of `auth/refresh` and `auth/logout`."""
 
     refresh_token = serializers.CharField(max_length=4096)
@@ -39,10 +40,9 @@ class LoginView(APIView):
     authentication_classes: list[Any] = []
 
     def post(self, request: Request) -> Response:
-        body = LoginBody(data=request.data)
-        body.is_valid(raise_exception=True)
-        name = body.validated_data["username"]
-        user = authenticate(request, username=name, password=body.validated_data["password"])
+        body = valid_body(LoginBody, request)
+        name = body["username"]
+        user = authenticate(request, username=name, password=body["password"])
         if user is None:
             record(actor=None, action="login.failed", object_type="user", object_id=name[:64])
             raise AuthenticationFailed("Name or password is wrong.")
@@ -69,6 +69,8 @@ class RefreshView(APIView):
 class LogoutView(APIView):
     """Revokes the refresh token."""
 
+    permission_classes = [IsAuthenticated]
+
     def post(self, request: Request) -> Response:
         _refresh_token(request).blacklist()
         record(
@@ -83,6 +85,8 @@ class LogoutView(APIView):
 class MeView(APIView):
     """The signed-in user and what the user may do."""
 
+    permission_classes = [IsAuthenticated]
+
     def get(self, request: Request) -> Response:
         return Response(
             {
@@ -94,10 +98,9 @@ class MeView(APIView):
 
 
 def _refresh_token(request: Request) -> RefreshToken:
-    body = RefreshBody(data=request.data)
-    body.is_valid(raise_exception=True)
+    body = valid_body(RefreshBody, request)
     try:
-        return RefreshToken(body.validated_data["refresh_token"])
+        return RefreshToken(body["refresh_token"])
     except TokenError:
         raise AuthenticationFailed("The refresh token is not valid any more. Log in.") from None
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Any
-
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from typing import Any, TypeAlias
 
 from core.errors import TerminalError
 
@@ -57,7 +55,8 @@ _DOING: dict[Permission, str] = {
     Permission.MANAGE_USERS: "manage users",
 }
 
-User = AbstractBaseUser | AnonymousUser | Any
+User: TypeAlias = Any
+"""Whoever acts: Django's user, or its AnonymousUser."""
 
 
 class PermissionDeniedError(TerminalError):

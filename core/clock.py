@@ -11,5 +11,5 @@ def database_now() -> datetime:
     """The database server's wall clock, aware UTC, advancing within a transaction."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
-        (now,) = cursor.fetchone()
+        now: datetime = cursor.fetchone()[0]
     return now.astimezone(UTC)

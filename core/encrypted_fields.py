@@ -13,13 +13,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django.db.models.query_utils import DeferredAttribute
 from encrypted_fields.fields import EncryptedTextField as FernetTextField
 
 from core.keyring import ENVELOPE_PREFIX, keyring
+
+if TYPE_CHECKING:
+    _TextField = models.TextField[Any, Any]
+else:
+    _TextField = FernetTextField
 
 _ENVELOPE = re.compile(rf"{ENVELOPE_PREFIX}:[0-9a-f]{{8}}:[A-Za-z0-9_-]+={{0,2}}\Z")
 
@@ -45,6 +50,8 @@ class Ciphertext:
 class EncryptedAttribute(DeferredAttribute):
     """Decrypts on reading, for the very row that the value belongs to."""
 
+    field: EncryptedTextField
+
     def __get__(self, instance: models.Model | None, cls: type | None = None) -> Any:
         if instance is None:
             return self
@@ -59,7 +66,7 @@ class EncryptedAttribute(DeferredAttribute):
         instance.__dict__[self.field.attname] = value
 
 
-class EncryptedTextField(FernetTextField):  # type: ignore[misc]
+class EncryptedTextField(_TextField):
     """Text that is stored encrypted.
 
     `column` names the place in the associated data; history tables share it with their model, as

@@ -9,7 +9,9 @@ import structlog
 from core.correlation import correlation_id
 
 
-def _add_correlation(_: Any, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+def _add_correlation(
+    _: Any, __: str, event: structlog.types.EventDict
+) -> structlog.types.EventDict:
     event.setdefault("correlation_id", correlation_id())
     return event
 

@@ -35,8 +35,11 @@ def end_with_parent(number: signal.Signals = signal.SIGKILL) -> Callable[[], Non
 def end_forks_with_parents() -> None:
     """From now on every process that this one or a descendant forks ends with its parent."""
     requests: list[Callable[[], None]] = []
-    os.register_at_fork(
-        before=lambda: requests.append(end_with_parent()),
-        after_in_parent=lambda: requests.clear(),
-        after_in_child=lambda: requests.pop()(),
-    )
+
+    def before() -> None:
+        requests.append(end_with_parent())
+
+    def in_child() -> None:
+        requests.pop()()
+
+    os.register_at_fork(before=before, after_in_parent=requests.clear, after_in_child=in_child)

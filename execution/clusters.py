@@ -38,7 +38,13 @@ class ClusterProcess:
         """Start the cluster in a process group of its own, so that Ctrl-C reaches it through us
         only; it dies with us, and its workers with it."""
         self._process = subprocess.Popen(
-            [sys.executable, str(settings.BASE_DIR / "manage.py"), "runportal", "--cluster", self.name],
+            [
+                sys.executable,
+                str(settings.BASE_DIR / "manage.py"),
+                "runportal",
+                "--cluster",
+                self.name,
+            ],
             env={**os.environ, "Q_CLUSTER_NAME": self.name},
             stdin=subprocess.DEVNULL,
             process_group=0,
@@ -97,10 +103,8 @@ def _group_members(group: int) -> list[int]:
     """Processes of the group, the leader last so that it can't restart the others."""
     if sys.platform != "linux":
         return [group]
-    members = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and _group_of(int(entry.name)) == group:
-            members.append(int(entry.name))
+    running = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    members = [pid for pid in running if _group_of(pid) == group]
     return sorted(members, key=lambda pid: pid == group)
 
 

@@ -51,8 +51,8 @@ def run(lock_id: UUID) -> None:
     except PortalError as error:
         _fail(lock_id, Failure.of(error, stack_trace=traceback.format_exc()))
     except Exception:  # noqa: BLE001 - the run boundary
-        error = UnexpectedError("The portal failed unexpectedly; its operators see the trace.")
-        _fail(lock_id, Failure.of(error, stack_trace=traceback.format_exc()))
+        defect = UnexpectedError("The portal failed unexpectedly; its operators see the trace.")
+        _fail(lock_id, Failure.of(defect, stack_trace=traceback.format_exc()))
 
 
 def _fail(lock_id: UUID, failure: Failure) -> None:
@@ -110,7 +110,10 @@ def _transfer(claimed: Claimed, window: Window, source: SourceConnection) -> Wri
     governed = claimed.settings
     registry = CombinationRegistry()
     try:
-        with transaction.atomic(), source.stream(statement_of(governed, window, source.quote)) as rows:
+        with (
+            transaction.atomic(),
+            source.stream(statement_of(governed, window, source.quote)) as rows,
+        ):
             _let_source_take_its_time()
             purged = purge(
                 loader_code=claimed.loader_code,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import structlog
 from django.conf import settings
@@ -72,7 +73,7 @@ def _dispatch_due(report: CycleReport) -> None:
 
 
 @transaction.atomic
-def _put_aside(loader_id: object, loader_code: str, error: Exception) -> None:
+def _put_aside(loader_id: UUID, loader_code: str, error: Exception) -> None:
     """A loader that can't be dispatched is looked at again later, and later each time."""
     code = error.code if isinstance(error, PortalError) else type(error).__name__
     logger.warning("scheduler.refused", loader_code=loader_code, error_code=code)
@@ -89,9 +90,9 @@ def _put_aside(loader_id: object, loader_code: str, error: Exception) -> None:
 
 def _take_lease() -> bool:
     """Compare-and-set on the lease row; a holder that froze loses it after `CYCLE_LEASE`."""
-    taken = SchedulerLease.objects.filter(
-        name=LEASE_NAME, lease_until__lt=ClockTimestamp()
-    ).update(holder=settings.REPLICA_NAME, lease_until=ClockTimestamp() + CYCLE_LEASE)
+    taken = SchedulerLease.objects.filter(name=LEASE_NAME, lease_until__lt=ClockTimestamp()).update(
+        holder=settings.REPLICA_NAME, lease_until=ClockTimestamp() + CYCLE_LEASE
+    )
     return taken == 1
 
 

@@ -93,6 +93,12 @@ VARIABLES = (
         default=False,
     ),
     Variable(
+        "LOADERPORTAL_STATIC_ROOT",
+        "Folder that `collectstatic` fills and the web server serves; empty serves the packages' "
+        "own files.",
+        default="",
+    ),
+    Variable(
         "LOADERPORTAL_LOG_LEVEL",
         "Level of the log.",
         one_of("DEBUG", "INFO", "WARNING", "ERROR"),
@@ -166,7 +172,9 @@ def _database(environment: Mapping[str, str]) -> dict[str, Any]:
     address = Variable(
         "DATABASE_URL", "Address of the portal's own PostgreSQL database.", parse_database_url
     )
-    spring = Variable("SPRING_DATASOURCE_URL", "The same in JDBC form.", default="").read(environment)
+    spring = Variable("SPRING_DATASOURCE_URL", "The same in JDBC form.", default="").read(
+        environment
+    )
     if not spring or environment.get("DATABASE_URL") or environment.get("DATABASE_URL_FILE"):
         return dict(address.read(environment))
     try:

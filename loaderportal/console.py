@@ -1,68 +1,49 @@
-"""Look and navigation of the console (django-unfold)."""
+"""Look of the console (django-unfold). Read by the settings, so it imports no model; what depends
+on the request is named by its dotted path."""
 
 from __future__ import annotations
 
-from django.urls import reverse_lazy
+from typing import Any
 
-UNFOLD = {
+from django.http import HttpRequest
+from django.templatetags.static import static
+
+
+def _stylesheet(_: HttpRequest) -> str:
+    return static("console/console.css")
+
+
+def _icon(_: HttpRequest) -> str:
+    return static("console/icon.svg")
+
+
+UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Loader Portal",
     "SITE_HEADER": "Loader Portal",
     "SITE_SYMBOL": "conveyor_belt",
-    "SHOW_HISTORY": True,
+    "SITE_URL": None,
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _icon}],
+    "STYLES": [_stylesheet],
+    "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
-    "SIDEBAR": {
-        "show_search": False,
-        "navigation": [
-            {
-                "title": "Loaders",
-                "items": [
-                    {
-                        "title": "Loaders",
-                        "icon": "sync_alt",
-                        "link": reverse_lazy("admin:loaders_loader_changelist"),
-                    },
-                    {
-                        "title": "Executions",
-                        "icon": "history",
-                        "link": reverse_lazy("admin:execution_loadhistory_changelist"),
-                    },
-                    {
-                        "title": "Coverage",
-                        "icon": "view_timeline",
-                        "link": reverse_lazy("admin:execution_coverageinterval_changelist"),
-                    },
-                ],
-            },
-            {
-                "title": "Operation",
-                "items": [
-                    {
-                        "title": "Source databases",
-                        "icon": "database",
-                        "link": reverse_lazy("admin:loaders_sourcedatabase_changelist"),
-                    },
-                    {
-                        "title": "Locks",
-                        "icon": "lock",
-                        "link": reverse_lazy("admin:execution_loaderexecutionlock_changelist"),
-                    },
-                    {
-                        "title": "Replicas",
-                        "icon": "dns",
-                        "link": reverse_lazy("admin:execution_replica_changelist"),
-                    },
-                    {
-                        "title": "Audit trail",
-                        "icon": "fact_check",
-                        "link": reverse_lazy("admin:audit_auditevent_changelist"),
-                    },
-                    {
-                        "title": "Users",
-                        "icon": "group",
-                        "link": reverse_lazy("admin:auth_user_changelist"),
-                    },
-                ],
-            },
-        ],
+    "BORDER_RADIUS": "6px",
+    "ENVIRONMENT": "loaderportal.navigation.environment",
+    "DASHBOARD_CALLBACK": "loaderportal.home.dashboard",
+    "LOGIN": {"form": "accounts.admin_access.SignInForm"},
+    "SIDEBAR": {"show_search": False, "navigation": "loaderportal.navigation.navigation"},
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97% .014 254.604)",
+            "100": "oklch(93.2% .032 255.585)",
+            "200": "oklch(88.2% .059 254.128)",
+            "300": "oklch(80.9% .105 251.813)",
+            "400": "oklch(70.7% .165 254.624)",
+            "500": "oklch(62.3% .214 259.815)",
+            "600": "oklch(54.6% .215 262.881)",
+            "700": "oklch(48.8% .213 264.376)",
+            "800": "oklch(42.4% .199 265.638)",
+            "900": "oklch(37.9% .146 265.522)",
+            "950": "oklch(28.2% .091 267.935)",
+        }
     },
 }

@@ -1,8 +1,74 @@
-"""Addresses of the portal."""
+"""Addresses of the portal. Every API path works with and without a trailing slash."""
 
 from __future__ import annotations
 
-from django.contrib import admin
-from django.urls import path
+from typing import Any
 
-urlpatterns = [path("admin/", admin.site.urls)]
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import path, re_path
+from django.urls.resolvers import URLPattern
+from django.views.generic import RedirectView
+
+from accounts import api as accounts
+from core.api import problems
+from execution import api as execution
+from loaderportal import health
+from loaders.api import views as loaders
+from signals import api as signals
+
+API = "api/v1/"
+_CODE = r"(?P<code>[A-Za-z0-9_]{1,64})"
+_HEX = "[0-9a-fA-F]"
+_ID = rf"(?P<execution_id>{_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}})"
+
+
+def _endpoint(address: str, view: Any) -> URLPattern:
+    pattern: URLPattern = re_path(rf"^{API}{address}/?$", view.as_view())
+    return pattern
+
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/", admin.site.urls),
+    re_path(r"^(?:actuator/)?health/liveness/?$", health.liveness),
+    re_path(r"^(?:actuator/)?health/readiness/?$", health.readiness),
+    _endpoint("auth/login", accounts.LoginView),
+    _endpoint("auth/refresh", accounts.RefreshView),
+    _endpoint("auth/logout", accounts.LogoutView),
+    _endpoint("auth/me", accounts.MeView),
+    _endpoint("sql/validate", loaders.SqlValidate),
+    _endpoint("loaders", loaders.LoaderList),
+    _endpoint(f"loaders/{_CODE}", loaders.LoaderDetail),
+    _endpoint(f"loaders/{_CODE}/submit", loaders.LoaderSubmit),
+    _endpoint(f"loaders/{_CODE}/approve", loaders.LoaderApprove),
+    _endpoint(f"loaders/{_CODE}/reject", loaders.LoaderReject),
+    _endpoint(f"loaders/{_CODE}/enable", loaders.LoaderEnable),
+    _endpoint(f"loaders/{_CODE}/disable", loaders.LoaderDisable),
+    _endpoint(f"loaders/{_CODE}/run", execution.LoaderRun),
+    _endpoint("executions", execution.ExecutionList),
+    _endpoint(f"executions/{_ID}", execution.ExecutionDetail),
+    _endpoint(f"executions/{_ID}/cancel", execution.ExecutionCancel),
+    _endpoint("admin/res/db-sources", loaders.SourceList),
+    _endpoint(f"admin/res/db-sources/{_CODE}", loaders.SourceDetail),
+    _endpoint("signals/query", signals.SignalsQueryView),
+]
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """A problem document for the API, a page for people."""
+    if request.path.startswith(f"/{API}"):
+        return problems.not_found(request)
+    return render(request, "404.html", status=404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """A problem document for the API, a page for people."""
+    if request.path.startswith(f"/{API}"):
+        return problems.server_error()
+    return render(request, "500.html", status=500)
+
+
+handler404 = not_found
+handler500 = server_error

@@ -105,10 +105,9 @@ _MYSQL = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 # Adjacent strings are one string, read in the first one's mode, when a line break lies between.
-_CONTINUED = (
-    r"(?>(?:[ \t\f\v]++|--[^\n\r]*+)*+[\n\r](?:[ \t\n\r\f\v]++|--[^\n\r]*+(?=[\n\r]))*+')"
-)
+_CONTINUED = r"(?>(?:[ \t\f\v]++|--[^\n\r]*+)*+[\n\r](?:[ \t\n\r\f\v]++|--[^\n\r]*+(?=[\n\r]))*+')"
 _PLAIN_BODY = r"(?:[^']|'')*+'"
+_BIT_BODY = r"[^']*+'"  # No doubling of quotes here.
 _ESCAPED_BODY = r"(?:[^'\\]|\\.|'')*+'"
 _POSTGRESQL = re.compile(
     rf"""
@@ -116,7 +115,8 @@ _POSTGRESQL = re.compile(
     | (?P<COMMENT>--[^\n\r]*+)
     | (?P<PREFIXED_STRING>
         [eE]'{_ESCAPED_BODY}(?:{_CONTINUED}{_ESCAPED_BODY})*+
-        | (?:[nNbBxX]|[uU]&)'{_PLAIN_BODY}(?:{_CONTINUED}{_PLAIN_BODY})*+
+        | (?:[nN]|[uU]&)'{_PLAIN_BODY}(?:{_CONTINUED}{_PLAIN_BODY})*+
+        | [bBxX]'{_BIT_BODY}(?:{_CONTINUED}{_BIT_BODY})*+
         | (?P<TAG>\$(?:[A-Za-z_{_HIGH}][A-Za-z0-9_{_HIGH}]*+)?\$)(?:(?!(?P=TAG)).)*+(?P=TAG))
     | (?P<STRING>'{_PLAIN_BODY}(?:{_CONTINUED}{_PLAIN_BODY})*+)
     | (?P<UNICODE_IDENTIFIER>[uU]&"(?:[^"]|"")*+")
@@ -196,6 +196,11 @@ def find_placeholders(sql: str, db_type: DatabaseType) -> tuple[Occurrence, ...]
 
 
 _NEEDS_NO_SPACE: Final = frozenset(" \t\r\n(),=<>")
+# In MySQL a space after two minus signs would make a comment of them.
+_NEEDS_NO_SPACE_BEFORE: Final = {
+    DatabaseType.MYSQL: _NEEDS_NO_SPACE | {"-"},
+    DatabaseType.POSTGRESQL: _NEEDS_NO_SPACE,
+}
 
 
 def bind(sql: str, db_type: DatabaseType, *, from_literal: str, to_literal: str) -> str:
@@ -206,6 +211,7 @@ def bind(sql: str, db_type: DatabaseType, *, from_literal: str, to_literal: str)
     `find_placeholders` reports and that are unknown stay; the guard refuses them.
     """
     literals = {FROM_TIME: from_literal, TO_TIME: to_literal}
+    no_space_before = _NEEDS_NO_SPACE_BEFORE[db_type]
     parts: list[str] = []
     done = 0
     for occurrence in find_placeholders(sql, db_type):
@@ -215,7 +221,7 @@ def bind(sql: str, db_type: DatabaseType, *, from_literal: str, to_literal: str)
         before = sql[max(occurrence.start - 1, 0) : occurrence.start]
         after = sql[occurrence.end : occurrence.end + 1]
         parts.append(sql[done : occurrence.start])
-        parts.append("" if not before or before in _NEEDS_NO_SPACE else " ")
+        parts.append("" if not before or before in no_space_before else " ")
         parts.append(literal)
         parts.append("" if not after or after in _NEEDS_NO_SPACE else " ")
         done = occurrence.end

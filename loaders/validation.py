@@ -11,7 +11,9 @@ from django.db import models
 from loaders.exceptions import ValidationFailedError
 
 
-def apply_values(instance: models.Model, values: Mapping[str, Any], allowed: Collection[str]) -> set[str]:
+def apply_values(
+    instance: models.Model, values: Mapping[str, Any], allowed: Collection[str]
+) -> set[str]:
     """Set the values and return the names that changed. Raises ValidationFailedError for a name
     that may not be set."""
     unknown = sorted(set(values) - set(allowed))

@@ -16,9 +16,7 @@ def months_of(window: Window) -> Iterator[datetime]:
     month = window.start.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     while month < window.end:
         yield month
-        month = month.replace(
-            year=month.year + month.month // 12, month=month.month % 12 + 1
-        )
+        month = month.replace(year=month.year + month.month // 12, month=month.month % 12 + 1)
 
 
 def ensure_partitions(window: Window) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -63,7 +63,7 @@ class CombinationRegistry:
             return
         if self._connection is None:
             self._connection = connections.create_connection("default")
-        rows: Iterable[list[str]] = ([code, *self._new[code]] for code in sorted(self._new))
+        rows = [[code, *self._new[code]] for code in sorted(self._new)]
         with self._connection.cursor() as cursor:
             cursor.execute("BEGIN")
             cursor.executemany(_INSERT, rows)

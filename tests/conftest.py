@@ -32,6 +32,11 @@ NO_SERVER = 3
 RUN = "LOADERPORTAL_TEST_RUN"
 
 
+def pytest_configure() -> None:
+    """Passwords of tests are hashed fast, in a form that portal processes can read too."""
+    settings.PASSWORD_HASHERS = ["tests.support.people.FastHasher"]
+
+
 @pytest.hookimpl(tryfirst=True)  # before xdist starts its workers, which inherit the environment
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Start what the environment does not name."""

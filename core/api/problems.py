@@ -63,6 +63,8 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
             {"errors": fields},
         )
     elif isinstance(error, exceptions.APIException):
+        if isinstance(error, exceptions.AuthenticationFailed | exceptions.NotAuthenticated):
+            error.status_code = HTTPStatus.UNAUTHORIZED
         body = problem(error.status_code, _code_of(error), str(error.detail))
         if header := getattr(error, "auth_header", None):
             headers["WWW-Authenticate"] = header

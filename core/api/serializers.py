@@ -9,12 +9,13 @@ from rest_framework import serializers
 from core.api.json import camelize
 
 
-class StrictSerializer(serializers.Serializer[Any]):
+class Strict(serializers.Serializer[Any]):
     """A body with an unknown field is refused, naming it: a typo must not pass silently."""
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict):
-            unknown = sorted(set(data) - set(self.fields))
+            known = {name for name, field in self.fields.items() if not field.read_only}
+            unknown = sorted(set(data) - known)
             if unknown:
                 raise serializers.ValidationError(
                     {name: [f"There is no field {camelize(name)}."] for name in unknown}

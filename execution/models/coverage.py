@@ -31,9 +31,7 @@ class CoverageInterval(models.Model):
         db_table = "coverage"
         ordering = ("loader", "range_from")
         constraints = [
-            models.UniqueConstraint(
-                fields=["loader", "range_from"], name="coverage_starts_once"
-            ),
+            models.UniqueConstraint(fields=["loader", "range_from"], name="coverage_starts_once"),
             models.CheckConstraint(
                 condition=models.Q(range_from__lt=models.F("range_to")),
                 name="coverage_range_is_not_empty",

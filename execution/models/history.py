@@ -43,9 +43,7 @@ class LoadHistory(models.Model):
     )
     version = models.ForeignKey(LoaderVersion, on_delete=models.PROTECT, related_name="+")
     trigger = models.CharField(max_length=16, choices=Trigger.choices)
-    status = models.CharField(
-        max_length=16, choices=RunStatus.choices, default=RunStatus.RUNNING
-    )
+    status = models.CharField(max_length=16, choices=RunStatus.choices, default=RunStatus.RUNNING)
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )

@@ -23,7 +23,7 @@ def update_coverage(
     """Replace the stored intervals that touch the window by what they become."""
     stored = list(
         CoverageInterval.objects.select_for_update(no_key=True)
-        .filter(loader=loader_code, range_from__lte=window.end, range_to__gte=window.start)
+        .filter(loader_id=loader_code, range_from__lte=window.end, range_to__gte=window.start)
         .order_by("range_from")
     )
     present = [_interval(row) for row in stored]

@@ -147,9 +147,7 @@ def require_planned(result: LoadHistory | NotDue, loader: Loader) -> LoadHistory
         NotDueReason.WATERMARK_IN_FUTURE: "its watermark lies in the future",
         NotDueReason.ENDED: "it has loaded everything up to its end",
     }
-    raise NothingToLoadError(
-        f"{loader.loader_code} has nothing to load: {reasons[result.reason]}."
-    )
+    raise NothingToLoadError(f"{loader.loader_code} has nothing to load: {reasons[result.reason]}.")
 
 
 def window_of(lock: LoaderExecutionLock) -> Window:

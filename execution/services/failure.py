@@ -81,9 +81,7 @@ def _fail_state(loader: Loader, failure: Failure) -> None:
     else:
         state.load_status = LoadStatus.FAILED
         state.consecutive_failures += 1
-        state.next_due_at = now + backoff(
-            state.consecutive_failures, min_interval, random.random()
-        )
+        state.next_due_at = now + backoff(state.consecutive_failures, min_interval, random.random())
     state.save()
 
 

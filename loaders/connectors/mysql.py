@@ -61,10 +61,12 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-# libmariadb can't verify the chain without the host name: VERIFY_CA is as strict as VERIFY_FULL.
+# libmariadb reads these its own way. "PREFERRED" is plain text. "REQUIRED" is TLS if the source
+# offers it and silently plain text if not: what PREFER means, and REQUIRE checks the outcome. The
+# chain isn't verified without the host name: VERIFY_CA is as strict as VERIFY_FULL.
 _SSL_MODES = {
     TlsMode.DISABLE: "DISABLED",
-    TlsMode.PREFER: "PREFERRED",
+    TlsMode.PREFER: "REQUIRED",
     TlsMode.REQUIRE: "REQUIRED",
     TlsMode.VERIFY_CA: "VERIFY_CA",
     TlsMode.VERIFY_FULL: "VERIFY_IDENTITY",
@@ -74,6 +76,21 @@ _FETCH_ROWS = 500
 _KILL_ATTEMPTS = 3
 _KILL_GRACE_SECONDS = 0.5
 
+_CIPHER = "SHOW SESSION STATUS LIKE 'Ssl_cipher'"
+_LEXICAL_MODES = {
+    "ANSI",
+    "ANSI_QUOTES",
+    "DB2",
+    "IGNORE_SPACE",
+    "MAXDB",
+    "MSSQL",
+    "MYSQL323",
+    "MYSQL40",
+    "NO_BACKSLASH_ESCAPES",
+    "ORACLE",
+    "PIPES_AS_CONCAT",
+    "POSTGRESQL",
+}
 _IDENTITY = "SELECT @@hostname, @@port"
 
 _BY_NUMBER: Mapping[int, type[SourceError]] = {
@@ -120,21 +137,23 @@ class _Login:
         self.authority = CertificateAuthority(self.profile)
 
     def open(self, *, connect_timeout: float, read_timeout: float) -> Any:
-        """A driver connection. Raises MySQLdb.Error."""
+        """A driver connection. Raises MySQLdb.Error and SourceTlsError."""
         timeouts = {
             "connect_timeout": max(1, round(connect_timeout)),
             "read_timeout": max(1, math.ceil(read_timeout)),
             "write_timeout": max(1, math.ceil(read_timeout)),
         }
-        if self.profile.tls_mode is not TlsMode.PREFER:
-            return self._open(_SSL_MODES[self.profile.tls_mode], timeouts)
-        # libmariadb takes "preferred" for plain text, so preferring is done here.
+        mode = self.profile.tls_mode
         try:
-            return self._open("REQUIRED", timeouts)
+            driver = self._open(_SSL_MODES[mode], timeouts)
         except MySQLdb.OperationalError as error:
-            if error_number(error) != _TLS_FAILED:
+            if mode is not TlsMode.PREFER or error_number(error) != _TLS_FAILED:
                 raise
-        return self._open("DISABLED", timeouts)
+            driver = self._open("DISABLED", timeouts)
+        if mode is TlsMode.REQUIRE and not _one_row(driver, _CIPHER)[1]:
+            driver.close()
+            raise SourceTlsError
+        return driver
 
     def _open(self, ssl_mode: str, timeouts: Mapping[str, int]) -> Any:
         # With a CA file libmariadb insists on TLS, so it is only passed where that is meant.
@@ -297,7 +316,9 @@ class MysqlConnection:
 
     def _settle(self, statement_timeout_seconds: float) -> None:
         """Find out what the source is; set the session to UTC, read-only and time-limited."""
-        version, self._thread_id = self._row("SELECT VERSION(), CONNECTION_ID()")
+        version, self._thread_id, modes = self._row(
+            "SELECT VERSION(), CONNECTION_ID(), @@SESSION.sql_mode"
+        )
         self._identity = self._row(_IDENTITY)
         if "MariaDB" in version:
             limit = f"max_statement_time = {statement_timeout_seconds:.3f}"
@@ -305,7 +326,7 @@ class MysqlConnection:
             limit = f"max_execution_time = {max(1, round(statement_timeout_seconds * 1000))}"
         self._driver.query(
             f"SET SESSION time_zone = '+00:00', lock_wait_timeout = {LOCK_TIMEOUT_SECONDS}, "
-            f"{limit}".encode()
+            f"sql_mode = '{plain_modes(modes)}', {limit}".encode()
         )
         self._driver.query(b"SET SESSION TRANSACTION READ ONLY")
 
@@ -369,7 +390,7 @@ class MysqlConnection:
         timeout = CANCEL_TIMEOUT_SECONDS
         try:
             killer = self._login.open(connect_timeout=timeout, read_timeout=timeout)
-        except MySQLdb.Error:
+        except (MySQLdb.Error, SourceTlsError):
             self._answers_kill = False
             logger.warning("no KILL QUERY reached source %s", self._profile.db_code)
             return
@@ -387,6 +408,13 @@ class MysqlConnection:
         if self._socket is not None:
             with suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
+
+
+def plain_modes(modes: str) -> str:
+    """The session's SQL modes without those that move the ends of strings and identifiers: the
+    SQL guard has read the statement as a server without them does."""
+    kept = [mode for mode in modes.split(",") if mode and mode not in _LEXICAL_MODES]
+    return ",".join(kept)
 
 
 def _one_row(driver: Any, query: str) -> tuple[str, ...]:

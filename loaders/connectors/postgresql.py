@@ -389,6 +389,8 @@ def _options(profile: SourceProfile, statement_timeout_seconds: float) -> str:
         "idle_in_transaction_session_timeout": round(profile.idle_read_timeout_seconds * 1000),
         "TimeZone": "UTC",
         "DateStyle": "ISO",
+        # The SQL guard has read the statement's strings so.
+        "standard_conforming_strings": "on",
     }
     return " ".join(f"-c {name}={value}" for name, value in settings.items())
 

@@ -210,9 +210,7 @@ class DefinitionEditor(models.Model):
     may approve it. Emptied by an approval."""
 
     loader = models.ForeignKey(Loader, on_delete=models.CASCADE, related_name="editors")
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
-    )
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     edited_at = models.DateTimeField(auto_now=True)
 
     class Meta:

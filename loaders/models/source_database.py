@@ -35,9 +35,7 @@ class SourceDatabase(models.Model):
     )
     db_type = models.CharField("kind", max_length=16, choices=DatabaseType.choices)
     host = models.CharField(max_length=255, db_column="ip")
-    port = models.PositiveIntegerField(
-        validators=[MinValueValidator(1), MaxValueValidator(65535)]
-    )
+    port = models.PositiveIntegerField(validators=[MinValueValidator(1), MaxValueValidator(65535)])
     db_name = models.CharField("database", max_length=128)
     user_name = models.CharField("user", max_length=128)
     password = EncryptedTextField(column="source_databases.pass_word", db_column="pass_word")

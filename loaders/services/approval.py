@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from django.db import transaction
 from django.utils import timezone
 
@@ -43,7 +45,7 @@ def submit(*, user: User, loader: Loader, comment: str = "") -> LoaderVersion:
     if not verdict.is_valid:
         raise SqlInvalidError(
             "The SQL can't be submitted: " + verdict.errors[0].message,
-            details={"errors": [vars(finding) for finding in verdict.errors]},
+            details={"errors": [asdict(finding) for finding in verdict.errors]},
         )
     last = loader.versions.order_by("-number").values_list("number", flat=True).first()
     number = (last or 0) + 1

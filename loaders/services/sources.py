@@ -56,7 +56,9 @@ def create_source(*, user: User, values: Mapping[str, Any]) -> SourceDatabase:
 
 
 @transaction.atomic
-def update_source(*, user: User, source: SourceDatabase, values: Mapping[str, Any]) -> SourceDatabase:
+def update_source(
+    *, user: User, source: SourceDatabase, values: Mapping[str, Any]
+) -> SourceDatabase:
     """Change a source; a governed change returns its loaders to DRAFT and makes the user an
     editor of each (spec 1, 3). An empty password keeps the stored one."""
     require(user, Permission.MANAGE_SOURCES)
@@ -91,6 +93,4 @@ def _rules(source: SourceDatabase) -> dict[str, str]:
 
 def _shown(source: SourceDatabase, names: frozenset[str] | set[str]) -> dict[str, Any]:
     """Values for the audit trail; of the password only that it was set."""
-    return {
-        name: "(set)" if name == _SECRET else getattr(source, name) for name in sorted(names)
-    }
+    return {name: "(set)" if name == _SECRET else getattr(source, name) for name in sorted(names)}

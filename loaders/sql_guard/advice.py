@@ -64,12 +64,14 @@ def _first_clock(source: Source) -> int | None:
 
 def tree_advice(source: Source, tree: exp.Expr) -> Iterator[Finding]:
     """Warn of what the tree shows: where placeholders bound nothing, order, limits, rollups."""
-    bounding = {FROM_FILL: False, TO_FILL: False}
-    for clause in tree.find_all(exp.Where, exp.Join):
-        condition = clause.this if isinstance(clause, exp.Where) else clause.args.get("on")
-        for fill in bounding:
-            bounding[fill] = bounding[fill] or _mentions(condition, fill)
-    if not all(bounding.values()):
+    conditions = [
+        clause.this if isinstance(clause, exp.Where) else clause.args.get("on")
+        for clause in tree.find_all(exp.Where, exp.Join)
+    ]
+    bounding = [
+        any(_mentions(condition, fill) for condition in conditions) for fill in (FROM_FILL, TO_FILL)
+    ]
+    if not all(bounding):
         yield source.finding(
             Code.PLACEHOLDER_NOT_IN_WHERE,
             "Bound the rows in WHERE: time >= :fromTime AND time < :toTime.",
@@ -89,9 +91,7 @@ def _query_advice(source: Source, tree: exp.Expr) -> Iterator[Finding]:
         yield source.finding(Code.LIMIT, "LIMIT drops rows of the window without a trace.")
     for branch in query_branches(tree):
         group = branch.args.get("group")
-        if group is not None and any(
-            group.args.get(clause) for clause in ("rollup", "cube", "grouping_sets")
-        ):
+        if group is not None and group.find(exp.Rollup, exp.Cube, exp.GroupingSets):
             yield source.finding(
                 Code.ROLLUP, "Subtotal rows have no LOAD_TIME_STAMP unless every set groups by it."
             )

@@ -66,9 +66,7 @@ def _is_system_qualified(source: Source, i: int) -> bool:
 
 
 def _follows_word(before: Token | None, words: set[str]) -> bool:
-    return (
-        before is not None and before.kind is TokenKind.WORD and before.text.upper() in words
-    )
+    return before is not None and before.kind is TokenKind.WORD and before.text.upper() in words
 
 
 def _is_cte_head(tokens: tuple[Token, ...], i: int) -> bool:

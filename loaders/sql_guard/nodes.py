@@ -26,7 +26,7 @@ _OPERATORS = (
     "AtTimeZone Case If Cast TryCast JSONExtract JSONExtractScalar JSONBExtract "
     "JSONBExtractScalar JSONBContains JSONBContainsTopKey JSONBContainsAnyTopKeys "
     "JSONBContainsAllTopKeys ArrayContainsAll ArrayContainedBy ArrayContains ArrayOverlaps "
-    "Overlaps JSONArrayContains MatchAgainst Soundex Kwarg"
+    "Overlaps JSONArrayContains MatchAgainst Soundex Kwarg Lambda"
 )
 _FUNCTIONS = (
     "Anonymous AnonymousAggFunc Abs Acos AnyValue ArrayAgg ArrayPosition ArraySize ArrayToString "
@@ -49,6 +49,12 @@ _FUNCTIONS = (
     "VariancePop Week WeekOfYear WidthBucket Year"
 )
 
+_TYPES = (
+    "ARRAY BIGINT BINARY BIT BOOLEAN CHAR CHARACTER_SET DATE DATETIME DECIMAL DOUBLE FLOAT INET "
+    "INT INTERVAL JSON JSONB NCHAR SMALLINT TEXT TIME TIMESTAMP TIMESTAMPTZ TIMESTAMPNTZ TIMETZ "
+    "TINYINT UBIGINT UINT UUID VARBINARY VARCHAR YEAR"
+)
+
 
 def _classes(*names: str) -> frozenset[type[exp.Expr]]:
     return frozenset(getattr(exp, name) for line in names for name in line.split())
@@ -69,14 +75,7 @@ REFUSED_NODES: Final[tuple[tuple[type[exp.Expr], Code, str], ...]] = (
 )
 """Codes for nodes that are refused with a reason of their own; the first that fits counts."""
 
-ALLOWED_TYPES: Final = frozenset(
-    getattr(exp.DataType.Type, name)
-    for name in (
-        "ARRAY BIGINT BINARY BIT BOOLEAN CHAR DATE DATETIME DECIMAL DOUBLE FLOAT INET INT "
-        "INTERVAL JSON JSONB NCHAR SMALLINT TEXT TIME TIMESTAMP TIMESTAMPTZ TIMESTAMPNTZ TIMETZ "
-        "TINYINT UBIGINT UINT UUID VARBINARY VARCHAR YEAR"
-    ).split()
-)
+ALLOWED_TYPES: Final = frozenset(getattr(exp.DataType.Type, name) for name in _TYPES.split())
 
 # Only these are run on rows of a group; a Window around one makes it something else.
 AGGREGATE_NODES: Final = _classes(

@@ -82,7 +82,9 @@ def _column_finding(source: Source, select: exp.Select) -> Finding | None:
         elif not name:
             message = f"Column {number} has no name. Write AS {wanted} after it."
         elif name != wanted:
-            message = f"Column {number} must be {wanted}, but is named {quoted(name)}."
+            message = (
+                f"Column {number} must be {wanted}, but is named {quoted(column.alias_or_name)}."
+            )
         else:
             continue
         return source.finding(Code.COLUMNS, message, at)
@@ -168,9 +170,7 @@ def _has_aggregate(source: Source, select: exp.Select) -> bool:
         if not windowed and _is_aggregate(source, node):
             return True
         passes_on = isinstance(node, exp.Window) or (windowed and isinstance(node, _AROUND_CALL))
-        pending += [
-            (child, passes_on and child is node.this) for child in node.iter_expressions()
-        ]
+        pending += [(child, passes_on and child is node.this) for child in node.iter_expressions()]
     return False
 
 

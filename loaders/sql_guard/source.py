@@ -22,9 +22,7 @@ MAX_NAME_IN_MESSAGE: Final = 64
 STRING_FILL: Final = "s"
 FROM_FILL: Final = "\u0192"
 TO_FILL: Final = "\u0167"
-_SAFE_LITERAL: Final = frozenset(
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_ "
-)
+_SAFE_LITERAL: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_ ")
 
 
 class Source:

@@ -19,7 +19,7 @@ MAX_DEPTH: Final = 32
 # break, a carriage return that is no line break to MySQL, and the marks that make text look
 # other than it is ("trojan source"). Arabic letters and their plain direction marks are fine.
 _HIDDEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069]|\r(?!\n)"
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069\ufeff]|\r(?!\n)"
 )
 _HINT_SHAPE = re.compile(r"[\w\s`\"@.,()#*+-]*\Z")
 _HINT_NAME = re.compile(r"(\w+)\s*\(")
@@ -85,7 +85,9 @@ def _statement_findings(source: Source) -> Iterator[Finding]:
     too_deep = _first_too_deep(tokens)
     if too_deep:
         yield source.finding(
-            Code.TOO_DEEP, f"The SQL is nested deeper than {MAX_DEPTH} levels. Flatten it.", too_deep
+            Code.TOO_DEEP,
+            f"The SQL is nested deeper than {MAX_DEPTH} levels. Flatten it.",
+            too_deep,
         )
     semicolon = next((t for t in tokens if t.text == ";"), None)
     if semicolon:

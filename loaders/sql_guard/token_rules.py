@@ -18,10 +18,11 @@ from loaders.sql_guard.source import Source, quoted
 from loaders.sql_guard.verdict import Code, Finding
 
 _LOCK_STRENGTHS: Final = frozenset({"UPDATE", "SHARE", "NO", "KEY"})
-_WRITING: Final = frozenset(
+_WRITING_VERBS = (
     "INSERT UPDATE DELETE MERGE REPLACE TRUNCATE CREATE ALTER DROP GRANT REVOKE CALL COPY DO SET "
-    "LOCK HANDLER LOAD PREPARE EXECUTE VACUUM REFRESH RENAME".split()
+    "LOCK HANDLER LOAD PREPARE EXECUTE VACUUM REFRESH RENAME"
 )
+_WRITING: Final = frozenset(_WRITING_VERBS.split())
 _MYSQL_SYMBOLS: Final = frozenset("(),.;+-*/<>=!~%^&|")
 _POSTGRESQL_SYMBOLS: Final = frozenset("()[],.;+-*/<>=!~%^&|@#?:")
 _JOINERS: Final = frozenset("\u200c\u200d")
@@ -29,12 +30,12 @@ _JOINERS: Final = frozenset("\u200c\u200d")
 
 def token_findings(source: Source) -> Iterator[Finding]:
     """Yield what the token sequence alone shows to be refused."""
+    yield from _keyword_findings(source, None, source.tokens[0])
+    for before, token in pairwise(source.tokens):
+        yield from _keyword_findings(source, before, token)
+        yield from _neighbour_findings(source, before, token)
     for token in source.tokens:
         yield from _character_findings(source, token)
-    for before, token in pairwise((None, *source.tokens)):
-        if token is not None:
-            yield from _keyword_findings(source, before, token)
-            yield from _neighbour_findings(source, before, token)
     yield from _placeholder_findings(source)
 
 
@@ -78,11 +79,7 @@ def _symbol_findings(source: Source, token: Token) -> Iterator[Finding]:
 
 
 def _may_stand_in_name(character: str) -> bool:
-    return (
-        character in "_$"
-        or character in _JOINERS
-        or unicodedata.category(character)[0] in "LMN"
-    )
+    return character in "_$" or character in _JOINERS or unicodedata.category(character)[0] in "LMN"
 
 
 def _is_invisible(character: str) -> bool:
@@ -102,7 +99,9 @@ def _keyword_findings(source: Source, before: Token | None, token: Token) -> Ite
         )
     elif (previous == "FOR" and word in _LOCK_STRENGTHS) or (previous, word) == ("LOCK", "IN"):
         yield source.finding(
-            Code.LOCKING, "Locking rows is not allowed. Remove FOR UPDATE, FOR SHARE or LOCK.", token
+            Code.LOCKING,
+            "Locking rows is not allowed. Remove FOR UPDATE, FOR SHARE or LOCK.",
+            token,
         )
     elif source.is_mysql and ((previous, word) == ("VALUE", "FOR") or word == "NEXTVAL"):
         yield source.finding(Code.WRITES, "Drawing from a sequence is not allowed.", token)
@@ -121,16 +120,19 @@ def _write_findings(source: Source, token: Token) -> Iterator[Finding]:
         )
 
 
-def _neighbour_findings(source: Source, before: Token | None, token: Token) -> Iterator[Finding]:
+def _neighbour_findings(source: Source, before: Token, token: Token) -> Iterator[Finding]:
     """Where two tokens meet such that servers, versions or `bind` may read them as one."""
-    if before is None:
-        return
     touching = before.end == token.start
     if touching and before.kind is TokenKind.NUMBER and token.kind is TokenKind.WORD:
         yield source.finding(Code.SYNTAX, "Put a space between the number and the word.", token)
     elif touching and source.is_mysql and before.text == token.text == "-":
         yield source.finding(
             Code.SYNTAX, "Put a space after -- for a comment, or between the minus signs.", before
+        )
+    elif before.text == ")" and token.text == "." and not source.is_mysql:
+        # PostgreSQL calls f(row) for (row).f when the row has no field of that name.
+        yield source.finding(
+            Code.FUNCTION_NOT_ALLOWED, "(row).name may call a function. Name the column.", token
         )
     elif before.kind in STRING_KINDS and token.kind in STRING_KINDS and not source.is_mysql:
         yield source.finding(Code.SYNTAX, "Two strings stand side by side. Join them.", token)

@@ -53,9 +53,7 @@ def _is_allowed(source: Source, node: exp.Expr) -> bool:
     return True
 
 
-def _refusal(
-    source: Source, node: exp.Expr, default: tuple[Code, str] | None = None
-) -> Finding:
+def _refusal(source: Source, node: exp.Expr, default: tuple[Code, str] | None = None) -> Finding:
     at = position(source, node)
     for kind, code, message in REFUSED_NODES:
         if isinstance(node, kind):

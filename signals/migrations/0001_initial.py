@@ -1,6 +1,5 @@
 """The signals tables, and the function that makes their monthly partitions."""
 
-import django.db.models
 from django.db import migrations, models
 
 TABLES = """
@@ -100,8 +99,6 @@ class Migration(migrations.Migration):
         migrations.RunSQL(
             TABLES, "DROP TABLE signals.signals_history; DROP TABLE signals.segment_combination;"
         ),
-        migrations.RunSQL(
-            ENSURE_PARTITION, "DROP FUNCTION signals.ensure_partition(timestamptz);"
-        ),
+        migrations.RunSQL(ENSURE_PARTITION, "DROP FUNCTION signals.ensure_partition(timestamptz);"),
         *MODELS,
     ]

@@ -17,12 +17,12 @@ from urllib.parse import quote, unquote, urlsplit
 
 import MySQLdb
 
+from core.processes import end_with_parent
 from loaderportal.demo.processes import (
     ENVIRONMENT,
     HOST,
     Account,
     ServerError,
-    end_with_parent,
     free_port,
     unprivileged_account,
 )

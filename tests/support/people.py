@@ -5,11 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.auth.models import Group
 
 from accounts.roles import Role
 
 PASSWORD = "a-long-password-for-tests"
+
+
+class FastHasher(PBKDF2PasswordHasher):
+    """PBKDF2 as in production, with one iteration."""
+
+    iterations = 1
 
 
 def person(role: Role, name: str = "") -> Any:

@@ -1,0 +1,30 @@
+"""The audit trail in the console: read-only, columns only. Who may open it is decided above this
+app, where the roles are (`accounts.admin`)."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from audit.models import AuditEvent
+from core.display import instant_text
+
+
+class AuditEventColumns:
+    """List and page of the trail, to be mixed with a permission-aware ModelAdmin."""
+
+    list_display = ("when", "actor_name", "action", "object_type", "object_id", "source_address")
+    list_display_links = ("when",)
+    list_filter = ("object_type",)
+    linked_fields = ("object_id", "action")
+    search_fields = ("=actor_name", "=action", "=object_id", "=correlation_id")
+    search_help_text = "Who, action, object or correlation id, in full"
+    list_per_page = 100
+    fieldsets = (
+        ("Event", {"fields": ("when", "actor_name", "source_address", "action")}),
+        ("Object", {"fields": ("object_type", "object_id", "before", "after")}),
+        ("Origin", {"fields": ("id", "correlation_id")}),
+    )
+
+    @admin.display(description="When (UTC)", ordering="at")
+    def when(self, event: AuditEvent) -> str:
+        return instant_text(event.at)

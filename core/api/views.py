@@ -1,0 +1,20 @@
+"""Shared pieces of API views."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from rest_framework.request import Request
+from rest_framework.serializers import BaseSerializer
+
+Body = TypeVar("Body", bound=BaseSerializer[Any])
+
+
+def valid_body(
+    serializer: type[Body], request: Request, *, partial: bool = False
+) -> dict[str, Any]:
+    """The request's body, checked. Raises DRF's ValidationError (answered with 422)."""
+    body = serializer(data=request.data, partial=partial)
+    body.is_valid(raise_exception=True)
+    validated: dict[str, Any] = body.validated_data
+    return validated

@@ -1,0 +1,148 @@
+"""REST endpoints of executions (spec 10)."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from rest_framework import serializers, status
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.roles import Permission, may
+from execution.exceptions import ExecutionNotFoundError
+from execution.models import LoadHistory, RunStatus, Trigger
+from execution.services import request_cancel, run_now
+from loaders.services import get_loader
+
+
+class ExecutionAnswer(serializers.ModelSerializer[LoadHistory]):
+    """An execution as it is shown. `recordsIngested` is the same figure as `recordsLoaded`."""
+
+    execution_id = serializers.UUIDField(source="id")
+    loader_code = serializers.CharField(source="loader_id")
+    version = serializers.IntegerField(source="version.number")
+    queued = serializers.SerializerMethodField()
+    source_database = serializers.CharField(source="source_db_code")
+    requested_by = serializers.CharField(source="requested_by.username", default=None)
+    records_ingested = serializers.IntegerField(source="records_loaded")
+    source_error = serializers.CharField()
+    stack_trace = serializers.CharField()
+
+    class Meta:
+        model = LoadHistory
+        fields = (
+            "execution_id",
+            "loader_code",
+            "version",
+            "trigger",
+            "status",
+            "queued",
+            "requested_by",
+            "source_database",
+            "replica_name",
+            "query_from_time",
+            "query_to_time",
+            "actual_from_time",
+            "actual_to_time",
+            "records_read",
+            "records_loaded",
+            "records_ingested",
+            "records_purged",
+            "start_time",
+            "claimed_at",
+            "end_time",
+            "error_code",
+            "error_message",
+            "source_error",
+            "stack_trace",
+            "correlation_id",
+        )
+
+    def get_queued(self, execution: LoadHistory) -> bool:
+        """Dispatched, and not yet taken up by a worker."""
+        return execution.status == RunStatus.RUNNING and execution.claimed_at is None
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Source errors quote SQL and data: only those see them who may see SQL."""
+        fields: dict[str, Any] = super().get_fields()
+        if not may(self.context["request"].user, Permission.VIEW_SQL):
+            del fields["source_error"], fields["stack_trace"]
+        return fields
+
+
+def _executions() -> QuerySet[LoadHistory]:
+    return LoadHistory.objects.select_related("version", "requested_by")
+
+
+class ExecutionList(ListAPIView[LoadHistory]):
+    """Executions, newest first; `loaderCode` and `status` filter."""
+
+    needs = {"GET": Permission.VIEW}
+
+    serializer_class = ExecutionAnswer
+
+    def get_queryset(self) -> QuerySet[LoadHistory]:
+        executions = _executions()
+        parameters = self.request.query_params
+        if "loaderCode" in parameters:
+            executions = executions.filter(loader=get_loader(parameters["loaderCode"]))
+        if "status" in parameters:
+            wanted = parameters["status"].upper()
+            if wanted not in RunStatus.values:
+                raise serializers.ValidationError(
+                    {"status": [f"Use one of {', '.join(RunStatus.values)}."]}
+                )
+            executions = executions.filter(status=wanted)
+        return executions
+
+
+class ExecutionDetail(APIView):
+    """One execution."""
+
+    needs = {"GET": Permission.VIEW}
+
+    def get(self, request: Request, execution_id: UUID) -> Response:
+        execution = _execution(execution_id)
+        return Response(ExecutionAnswer(execution, context={"request": request}).data)
+
+
+class ExecutionCancel(APIView):
+    """Ask a running execution to stop."""
+
+    needs = {"POST": Permission.RUN}
+
+    def post(self, request: Request, execution_id: UUID) -> Response:
+        execution = _execution(execution_id)
+        request_cancel(user=request.user, execution=execution)
+        return Response(
+            ExecutionAnswer(execution, context={"request": request}).data,
+            status=status.HTTP_202_ACCEPTED,
+        )
+
+
+class LoaderRun(APIView):
+    """Start the loader's next window now; does not wait for it."""
+
+    needs = {"POST": Permission.RUN}
+
+    def post(self, request: Request, code: str) -> Response:
+        history = run_now(user=request.user, loader=get_loader(code), trigger=Trigger.API)
+        return Response(
+            {
+                "execution_id": history.pk,
+                "status": history.status,
+                "start_time": history.start_time,
+            },
+            status=status.HTTP_202_ACCEPTED,
+        )
+
+
+def _execution(execution_id: UUID) -> LoadHistory:
+    try:
+        return _executions().get(pk=execution_id)
+    except LoadHistory.DoesNotExist:
+        raise ExecutionNotFoundError(f"There is no execution {execution_id}.") from None

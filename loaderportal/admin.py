@@ -1,0 +1,32 @@
+"""What the console consists of. Pages that other packages bring along show their internals (queue
+messages, tokens) and go by Django's own permissions; none of them is kept."""
+
+from __future__ import annotations
+
+import django.contrib.auth.admin
+import django_q.admin
+import rest_framework_simplejwt.token_blacklist.admin  # noqa: F401 - so that it has registered
+from django.contrib import admin
+from django.contrib.auth.models import User
+
+from accounts.admin import AuditEventAdmin, PortalUserAdmin
+from audit.models import AuditEvent
+from execution.admin import CoverageAdmin, ExecutionAdmin, LockAdmin, ReplicaAdmin
+from execution.models import CoverageInterval, LoaderExecutionLock, LoadHistory, Replica
+from loaderportal.loader_page import LoaderPageAdmin
+from loaders.admin.source import SourceDatabaseAdmin
+from loaders.admin.version import LoaderVersionAdmin
+from loaders.models import Loader, LoaderVersion, SourceDatabase
+
+for _model in list(admin.site._registry):  # noqa: SLF001 - there is no public way to list them
+    admin.site.unregister(_model)
+
+admin.site.register(Loader, LoaderPageAdmin)
+admin.site.register(LoaderVersion, LoaderVersionAdmin)
+admin.site.register(SourceDatabase, SourceDatabaseAdmin)
+admin.site.register(LoadHistory, ExecutionAdmin)
+admin.site.register(CoverageInterval, CoverageAdmin)
+admin.site.register(LoaderExecutionLock, LockAdmin)
+admin.site.register(Replica, ReplicaAdmin)
+admin.site.register(AuditEvent, AuditEventAdmin)
+admin.site.register(User, PortalUserAdmin)

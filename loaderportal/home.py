@@ -1,0 +1,133 @@
+"""The first page after sign-in: what runs, what failed, what waits for me, what is behind. Every
+number leads to its list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import F, Q, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.roles import Permission, User, may
+from core.display import Tone, instant_text, window_text
+from execution.admin import duration_text, status_badge
+from execution.models import LoadHistory, Replica, RunStatus
+from loaders.admin.loader import lag_text
+from loaders.admin.version import waiting_address, waiting_for
+from loaders.models import Decision, Loader, LoaderVersion, LoadStatus
+
+_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Card:
+    """A number that leads to its list."""
+
+    label: str
+    number: str
+    address: str
+    tone: Tone
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Context of the home page. Raises PermissionDenied for who has no role any more."""
+    if not may(request.user, Permission.VIEW):
+        raise PermissionDenied
+    now = timezone.now()
+    running = _running()
+    failed = Loader.objects.filter(state__load_status=LoadStatus.FAILED)
+    behind = _behind(now)
+    furthest = behind.first()
+    return {
+        **context,
+        "title": "Home",
+        "no_workers": not Replica.objects.live().exists(),
+        "cards": (
+            Card("Running now", f"{running.count():,}", _list("running"), Tone.BUSY),
+            Card("Failed loaders", f"{failed.count():,}", _list("failed"), Tone.BAD),
+            _waiting_card(request.user),
+            Card(
+                "Furthest behind",
+                lag_text(furthest, now) if furthest else "Nobody",
+                _list("lag"),
+                Tone.QUIET,
+            ),
+        ),
+        "running": [_run_row(run, now) for run in running[:_SHOWN]],
+        "failed": _failures(failed.order_by("loader_code")[:_SHOWN]),
+        "waiting": _waiting(request.user)[:_SHOWN],
+        "behind": [
+            (loader, instant_text(loader.state.last_load_timestamp), lag_text(loader, now))
+            for loader in behind[:_SHOWN]
+        ],
+    }
+
+
+def _list(name: str) -> str:
+    executions = reverse("admin:execution_loadhistory_changelist")
+    loaders = reverse("admin:loaders_loader_changelist")
+    return {
+        "running": f"{executions}?status=active",
+        "failed": f"{loaders}?state__load_status__exact={LoadStatus.FAILED}",
+        "lag": f"{loaders}?enabled__exact=1&o=6",
+    }[name]
+
+
+def _running() -> QuerySet[LoadHistory]:
+    runs = LoadHistory.objects.filter(status=RunStatus.RUNNING)
+    return runs.select_related("loader").defer("source_error", "stack_trace").order_by("start_time")
+
+
+def _run_row(run: LoadHistory, now: datetime) -> dict[str, Any]:
+    return {
+        "run": run,
+        "status": status_badge(run),
+        "window": window_text(run.query_from_time, run.query_to_time),
+        "duration": duration_text(run, now),
+    }
+
+
+def _failures(loaders: QuerySet[Loader]) -> list[dict[str, Any]]:
+    """Each loader with its latest failed run."""
+    codes = [loader.loader_code for loader in loaders]
+    latest = (
+        LoadHistory.objects.filter(loader__in=codes, status=RunStatus.FAILED)
+        .defer("source_error", "stack_trace")
+        .order_by("loader_id", "-start_time")
+        .distinct("loader_id")
+    )
+    by_code = {run.loader_id: run for run in latest}
+    return [{"loader": loader, "run": by_code.get(loader.loader_code)} for loader in loaders]
+
+
+def _waiting(user: User) -> QuerySet[LoaderVersion]:
+    """For an approver what waits for them; for others what waits for anybody."""
+    if may(user, Permission.APPROVE):
+        waiting = waiting_for(user)
+    else:
+        waiting = LoaderVersion.objects.filter(decision=Decision.PENDING)
+    return waiting.select_related("loader", "submitted_by").order_by("submitted_at")
+
+
+def _waiting_card(user: User) -> Card:
+    number = f"{_waiting(user).count():,}"
+    if may(user, Permission.APPROVE):
+        return Card("Waiting for my approval", number, waiting_address(), Tone.WAITING)
+    everybody = reverse("admin:loaders_loaderversion_changelist") + "?waiting=all"
+    return Card("Waiting for approval", number, everybody, Tone.WAITING)
+
+
+def _behind(now: datetime) -> QuerySet[Loader]:
+    """Loaders that should move, the one with the oldest watermark first."""
+    until_end = Q(end_at__isnull=True) | Q(end_at__gt=F("state__last_load_timestamp"))
+    return (
+        Loader.objects.runnable()
+        .filter(until_end, state__last_load_timestamp__lt=now)
+        .select_related("state", "source_database")
+        .order_by("state__last_load_timestamp")
+    )

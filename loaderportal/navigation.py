@@ -1,0 +1,77 @@
+"""The sidebar: what the person's role may open, and how much waits for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+
+from accounts.roles import Permission, User, may
+from loaders.admin.version import waiting_address, waiting_for
+
+
+@dataclass(frozen=True)
+class _Item:
+    title: str
+    icon: str
+    model: str
+    permission: Permission = Permission.VIEW
+
+
+_GROUPS: tuple[tuple[str, tuple[_Item, ...]], ...] = (
+    (
+        "Loaders",
+        (
+            _Item("Loaders", "sync_alt", "loaders_loader"),
+            _Item("Approvals and versions", "approval", "loaders_loaderversion"),
+            _Item("Executions", "history", "execution_loadhistory"),
+            _Item("Coverage", "view_timeline", "execution_coverageinterval"),
+        ),
+    ),
+    (
+        "Operation",
+        (
+            _Item("Source databases", "database", "loaders_sourcedatabase"),
+            _Item("Locks", "lock", "execution_loaderexecutionlock", Permission.VIEW_SQL),
+            _Item("Replicas", "dns", "execution_replica", Permission.VIEW_SQL),
+        ),
+    ),
+    (
+        "Administration",
+        (
+            _Item("Audit trail", "fact_check", "audit_auditevent", Permission.MANAGE_USERS),
+            _Item("Users", "group", "auth_user", Permission.MANAGE_USERS),
+        ),
+    ),
+)
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """Groups of links; what the role may not open is left out."""
+    groups: list[dict[str, Any]] = []
+    if may(request.user, Permission.VIEW):
+        home = {"title": "Home", "icon": "home", "link": reverse("admin:index")}
+        groups.append({"items": [home]})
+    for title, items in _GROUPS:
+        shown = [_entry(item, request.user) for item in items if may(request.user, item.permission)]
+        if shown:
+            groups.append({"title": title, "items": shown})
+    return groups
+
+
+def environment(_: HttpRequest) -> list[str]:
+    """What the header says on every page: where this is, and in what time."""
+    return [f"{settings.DEPLOYMENT_ENVIRONMENT} · all times UTC", "info"]
+
+
+def _entry(item: _Item, user: User) -> dict[str, Any]:
+    link = reverse(f"admin:{item.model}_changelist")
+    entry: dict[str, Any] = {"title": item.title, "icon": item.icon, "link": link}
+    if item.model == "loaders_loaderversion":
+        waiting = waiting_for(user).count()
+        if waiting:
+            entry |= {"badge": str(waiting), "badge_variant": "warning", "link": waiting_address()}
+    return entry

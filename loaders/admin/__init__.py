@@ -1,0 +1,1 @@
+"""Console pages of loaders, versions and source databases; `loaderportal.admin` registers them."""

@@ -1,0 +1,86 @@
+"""Buttons on a loader's page."""
+
+from __future__ import annotations
+
+from django.urls import reverse
+
+from accounts.admin_actions import PageAction
+from accounts.roles import Permission, User
+from loaders.models import ApprovalStatus, Decision, Loader
+from loaders.services import disable, enable, submit
+
+
+def _may_be_submitted(_: User, loader: Loader) -> str:
+    if loader.approval_status == ApprovalStatus.PENDING_APPROVAL:
+        return "It waits for approval already."
+    if loader.approval_status == ApprovalStatus.APPROVED:
+        return "It is approved as it stands."
+    return ""
+
+
+def _may_be_decided(_: User, loader: Loader) -> str:
+    if loader.approval_status != ApprovalStatus.PENDING_APPROVAL:
+        return "Nothing waits for approval."
+    return ""
+
+
+def _may_be_approved(user: User, loader: Loader) -> str:
+    return _may_be_decided(user, loader) or own_edit(user, loader)
+
+
+def own_edit(user: User, loader: Loader) -> str:
+    """Four eyes, said before the service has to say it."""
+    if loader.editors.filter(user=user).exists():
+        return "You edited it since its last approval: a second person must approve it."
+    return ""
+
+
+def _submit(user: User, loader: Loader) -> str:
+    version = submit(user=user, loader=loader)
+    return f"{loader.loader_code} was submitted as version {version.number}."
+
+
+def _enable(user: User, loader: Loader) -> str:
+    enable(user=user, loader=loader)
+    return f"{loader.loader_code} is enabled."
+
+
+def _disable(user: User, loader: Loader) -> str:
+    disable(user=user, loader=loader)
+    return f"{loader.loader_code} is disabled. A run that is under way ends in its own time."
+
+
+def _review(loader: Loader) -> str:
+    waiting = loader.versions.filter(decision=Decision.PENDING).values_list("pk", flat=True).first()
+    return reverse("admin:loaders_loaderversion_change", args=[waiting]) if waiting else ""
+
+
+SUBMIT = PageAction(
+    "submit",
+    "Submit for approval",
+    "send",
+    Permission.EDIT_LOADERS,
+    _may_be_submitted,
+    act=_submit,
+    tone="main",
+)
+APPROVE = PageAction(
+    "approve", "Approve", "check", Permission.APPROVE, _may_be_approved, link=_review, tone="main"
+)
+REJECT = PageAction("reject", "Reject", "close", Permission.APPROVE, _may_be_decided, link=_review)
+ENABLE = PageAction(
+    "enable",
+    "Enable",
+    "toggle_on",
+    Permission.RUN,
+    lambda _, loader: "It is enabled already." if loader.enabled else "",
+    act=_enable,
+)
+DISABLE = PageAction(
+    "disable",
+    "Disable",
+    "toggle_off",
+    Permission.RUN,
+    lambda _, loader: "" if loader.enabled else "It is disabled already.",
+    act=_disable,
+)

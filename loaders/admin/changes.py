@@ -1,0 +1,83 @@
+"""What differs between two versions of a definition. Pure; the values are the canonical ones that
+`loaders.definition` digests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import unified_diff
+from typing import Any
+
+from loaders.models import Loader, SourceDatabase
+
+_SQL = "loader_sql"
+_SOURCE = "source_database"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One governed setting: what was approved last, and what is asked for now."""
+
+    label: str
+    before: str
+    now: str
+
+    @property
+    def changed(self) -> bool:
+        """Whether the two differ."""
+        return self.before != self.now
+
+
+@dataclass(frozen=True)
+class DiffLine:
+    """One line of a unified diff, and whether it is added, removed, a place or unchanged."""
+
+    text: str
+    kind: str
+
+
+def settings_of(definition: str, before: str | None) -> list[Setting]:
+    """All governed settings but the SQL, in the order of the form. Without an earlier version
+    nothing counts as changed."""
+    now = _flat(json.loads(definition))
+    earlier = now if before is None else _flat(json.loads(before))
+    return [
+        Setting(label, earlier.get(label, ""), now.get(label, "")) for label in {**now, **earlier}
+    ]
+
+
+def sql_of(definition: str) -> str:
+    """The SQL of a version."""
+    return str(json.loads(definition)[_SQL])
+
+
+def sql_diff(before: str, now: str) -> list[DiffLine]:
+    """A unified diff of two statements with some context; empty when they are equal."""
+    lines = unified_diff(before.splitlines(), now.splitlines(), lineterm="", n=4)
+    return [DiffLine(line, _kind(line)) for line in lines if not line.startswith(("---", "+++"))]
+
+
+def _kind(line: str) -> str:
+    return {"+": "added", "-": "removed", "@": "place"}.get(line[:1], "same")
+
+
+def _flat(values: Mapping[str, Any]) -> dict[str, str]:
+    return dict(_labelled(values))
+
+
+def _labelled(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, value in values.get(_SOURCE, {}).items():
+        yield f"Source: {_label(SourceDatabase, name)}", _text(value)
+    for name, value in values.items():
+        if name not in {_SOURCE, _SQL}:
+            yield _label(Loader, name), _text(value)
+
+
+def _label(model: type[Loader | SourceDatabase], name: str) -> str:
+    label = str(getattr(model._meta.get_field(name), "verbose_name", name))  # noqa: SLF001
+    return label[:1].upper() + label[1:]
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)

@@ -1,0 +1,239 @@
+"""Loaders: the list, and the page of one. What runs made of it is added by `loaderportal`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from accounts.admin_actions import ActionPageAdmin
+from accounts.roles import Permission, may
+from audit.services import record
+from core.display import NOTHING, Tone, badge, instant_text, span_text
+from loaders.admin.actions import APPROVE, DISABLE, ENABLE, REJECT, SUBMIT
+from loaders.admin.forms import LoaderForm
+from loaders.dialects import DatabaseType
+from loaders.models import ApprovalStatus, Loader, LoadStatus
+from loaders.sql_guard import Finding, Verdict, validate
+
+_APPROVAL = {
+    ApprovalStatus.DRAFT: Tone.QUIET,
+    ApprovalStatus.PENDING_APPROVAL: Tone.WAITING,
+    ApprovalStatus.APPROVED: Tone.GOOD,
+    ApprovalStatus.REJECTED: Tone.BAD,
+}
+_STATE = {
+    LoadStatus.IDLE: Tone.QUIET,
+    LoadStatus.RUNNING: Tone.BUSY,
+    LoadStatus.FAILED: Tone.BAD,
+}
+
+
+def approval_badge(loader: Loader) -> SafeString:
+    """Where the definition stands."""
+    status = ApprovalStatus(loader.approval_status)
+    return badge(status.label, _APPROVAL[status])
+
+
+def state_badge(loader: Loader) -> SafeString:
+    """What the last run left behind."""
+    status = LoadStatus(loader.state.load_status)
+    return badge(status.label, _STATE[status])
+
+
+def enabled_badge(loader: Loader) -> SafeString:
+    """Whether it may run."""
+    return badge("Enabled", Tone.GOOD) if loader.enabled else badge("Disabled", Tone.QUIET)
+
+
+def lag_text(loader: Loader, now: datetime) -> str:
+    """How far the watermark lies behind now, or behind the loader's end."""
+    watermark = loader.state.last_load_timestamp
+    if watermark is None:
+        return NOTHING
+    if loader.end_at and watermark >= loader.end_at:
+        return "Complete"
+    return span_text(min(now, loader.end_at or now) - watermark)
+
+
+def guard_verdict(loader: Loader) -> Verdict:
+    """The SQL guard's answer for the stored SQL."""
+    return validate(loader.loader_sql, DatabaseType(loader.source_database.db_type))
+
+
+class LoaderAdmin(ActionPageAdmin):
+    """The loader's definition. SQL, and what the guard says of it, only for those who may see it:
+    for others it is not even in the page's source."""
+
+    audited_as = "loader"
+    add_permission = Permission.EDIT_LOADERS
+    change_permission = Permission.EDIT_LOADERS
+    form = LoaderForm
+    page_actions = (SUBMIT, APPROVE, REJECT, ENABLE, DISABLE)
+    change_form_outer_before_template = "console/loader_box.html"
+    warn_unsaved_form = True
+
+    list_display = (
+        "loader_code",
+        "approval",
+        "enabling",
+        "state_shown",
+        "last_success",
+        "watermark",
+        "lag",
+        "source_database",
+    )
+    list_filter = ("approval_status", "enabled", "state__load_status", "source_database")
+    list_select_related = ("state", "source_database")
+    search_fields = ("loader_code", "description", "owning_team", "source_database__db_code")
+    search_help_text = "Code, description, team or source"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Loader]:
+        found: QuerySet[Loader] = super().get_queryset(request)
+        return found.select_related("state", "source_database", "approved_version")
+
+    # --- list -----------------------------------------------------------------------------------
+
+    @admin.display(description="Approval", ordering="approval_status")
+    def approval(self, loader: Loader) -> SafeString:
+        return approval_badge(loader)
+
+    @admin.display(description="Enabled", ordering="enabled")
+    def enabling(self, loader: Loader) -> SafeString:
+        return enabled_badge(loader)
+
+    @admin.display(description="State", ordering="state__load_status")
+    def state_shown(self, loader: Loader) -> SafeString:
+        return state_badge(loader)
+
+    @admin.display(description="Last success (UTC)", ordering="state__last_success_timestamp")
+    def last_success(self, loader: Loader) -> str:
+        return instant_text(loader.state.last_success_timestamp, empty="Never")
+
+    @admin.display(description="Watermark (UTC)", ordering="state__last_load_timestamp")
+    def watermark(self, loader: Loader) -> str:
+        return instant_text(loader.state.last_load_timestamp)
+
+    @admin.display(description="Lag")
+    def lag(self, loader: Loader) -> str:
+        return lag_text(loader, timezone.now())
+
+    # --- page -----------------------------------------------------------------------------------
+
+    def get_fieldsets(self, request: HttpRequest, obj: Loader | None = None) -> Any:
+        reads = ["loader_code", "source_database"]
+        if may(request.user, Permission.EDIT_LOADERS):
+            reads.append("loader_sql")
+        elif may(request.user, Permission.VIEW_SQL):
+            reads.append("shown_sql")
+        if obj is not None and may(request.user, Permission.VIEW_SQL):
+            reads.append("guard")
+        times = (
+            "grain_seconds",
+            ("time_zone", "offset_hours"),
+            "time_format",
+            "lateness_seconds",
+            ("start_at", "end_at"),
+        )
+        running = (
+            ("min_interval_seconds", "max_query_period_seconds"),
+            ("max_parallel_executions", "execution_timeout_seconds"),
+            ("purge_strategy", "watermark_policy"),
+        )
+        return (
+            ("What it reads", {"fields": reads}),
+            ("Time", {"fields": times}),
+            ("Running", {"fields": running}),
+            ("Ownership", {"fields": ("description", ("owning_team", "contact"))}),
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Loader | None = None) -> list[str]:
+        return ["guard", "shown_sql", *(["loader_code"] if obj else [])]
+
+    def get_form(self, request: HttpRequest, obj: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """No shortcuts to the source's own form beside the choice."""
+        form = super().get_form(request, obj, *args, **kwargs)
+        source = form.base_fields.get("source_database")
+        if source is not None:
+            for shortcut in ("add", "change", "view", "delete"):
+                setattr(source.widget, f"can_{shortcut}_related", False)
+        return form
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
+        """The page; that somebody saw the SQL is in the audit trail."""
+        response: HttpResponse = super().change_view(request, object_id, *args, **kwargs)
+        shows_sql = request.method == "GET" and response.status_code == 200  # noqa: PLR2004
+        if shows_sql and may(request.user, Permission.VIEW_SQL):
+            code = response.context_data["original"].loader_code  # type: ignore[attr-defined]
+            record(
+                actor=request.user, action="loader.view_sql", object_type="loader", object_id=code
+            )
+        return response
+
+    def page_context(self, request: HttpRequest, obj: Loader) -> dict[str, Any]:
+        return {
+            "badges": [approval_badge(obj), enabled_badge(obj), state_badge(obj)],
+            "facts": list(self.facts(request, obj)),
+        }
+
+    def facts(self, request: HttpRequest, loader: Loader) -> Iterable[tuple[str, str]]:
+        """Label and value of what the box above the form says."""
+        version = loader.approved_version
+        yield "Watermark (UTC)", instant_text(loader.state.last_load_timestamp)
+        yield "Lag", lag_text(loader, timezone.now())
+        yield "Last success (UTC)", instant_text(loader.state.last_success_timestamp, empty="Never")
+        yield "Next run (UTC)", instant_text(loader.state.next_due_at)
+        yield "Approved version", str(version.number) if version else "None"
+
+    def response_post_save_change(self, request: HttpRequest, obj: Loader) -> HttpResponse:
+        """Stay on the loader: what is to be done next is there."""
+        self._warn(request, obj)
+        return redirect("admin:loaders_loader_change", obj.pk)
+
+    def response_post_save_add(self, request: HttpRequest, obj: Loader) -> HttpResponse:
+        return self.response_post_save_change(request, obj)
+
+    def _warn(self, request: HttpRequest, loader: Loader) -> None:
+        errors = len(guard_verdict(loader).errors)
+        if errors:
+            what = "an error" if errors == 1 else f"{errors} errors"
+            text = f"The SQL has {what} to correct before it can be submitted."
+            messages.warning(request, text)
+
+    @admin.display(description="SQL")
+    def shown_sql(self, loader: Loader) -> SafeString:
+        return format_html('<pre class="lp-code">{}</pre>', loader.loader_sql)
+
+    @admin.display(description="SQL guard")
+    def guard(self, loader: Loader) -> SafeString:
+        verdict = guard_verdict(loader)
+        head = (
+            badge("Valid", Tone.GOOD)
+            if verdict.is_valid
+            else badge(f"{len(verdict.errors)} to correct", Tone.BAD)
+        )
+        return format_html(
+            '<div class="lp-guard">{}{}{}</div>',
+            head,
+            _finding_list(verdict.errors, "error"),
+            _finding_list(verdict.warnings, "warning"),
+        )
+
+
+def _finding_list(findings: Iterable[Finding], kind: str) -> SafeString:
+    rows = ((kind, _place(finding), finding.message, finding.code) for finding in findings)
+    return format_html_join("", '<p class="lp-{}"><b>{}</b> {} <code>{}</code></p>', rows)
+
+
+def _place(finding: Finding) -> str:
+    if finding.line is None:
+        return ""
+    return f"Line {finding.line}, column {finding.column}:"

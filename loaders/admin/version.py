@@ -1,0 +1,212 @@
+"""Versions of loaders: the inbox of what waits for approval, the review page, and what was
+decided. A version is immutable; the only thing done here is to approve or reject it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.safestring import SafeString
+
+from accounts.admin_access import PortalModelAdmin
+from accounts.roles import Permission, User, may, refusal
+from audit.services import record
+from core.display import Tone, badge, instant_text
+from core.errors import PortalError
+from loaders.admin.actions import own_edit
+from loaders.admin.changes import settings_of, sql_diff, sql_of
+from loaders.admin.forms import DecisionForm
+from loaders.exceptions import InvalidTransitionError
+from loaders.models import Decision, Loader, LoaderVersion
+from loaders.services import approve, reject
+
+_TONES = {
+    Decision.PENDING: Tone.WAITING,
+    Decision.APPROVED: Tone.GOOD,
+    Decision.REJECTED: Tone.BAD,
+    Decision.WITHDRAWN: Tone.QUIET,
+}
+
+
+def waiting_for(user: User) -> QuerySet[LoaderVersion]:
+    """What the user may decide: submitted by others, edited by others."""
+    waiting = LoaderVersion.objects.filter(decision=Decision.PENDING)
+    if not may(user, Permission.APPROVE):
+        return waiting.none()
+    return waiting.exclude(Q(submitted_by=user) | Q(loader__editors__user=user))
+
+
+def waiting_address() -> str:
+    """Where the inbox is."""
+    return reverse("admin:loaders_loaderversion_changelist") + "?waiting=me"
+
+
+class WaitingFilter(admin.SimpleListFilter):
+    """The inbox."""
+
+    title = "waiting"
+    parameter_name = "waiting"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("me", "For my approval"), ("all", "For anybody's approval")]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[LoaderVersion]
+    ) -> QuerySet[LoaderVersion]:
+        if self.value() == "me":
+            return queryset.filter(pk__in=waiting_for(request.user).values("pk"))
+        if self.value() == "all":
+            return queryset.filter(decision=Decision.PENDING)
+        return queryset
+
+
+class LoaderVersionAdmin(PortalModelAdmin):
+    """The list of versions, and the page that an approver decides on."""
+
+    list_display = (
+        "shown_loader",
+        "number",
+        "decision_shown",
+        "submitted_by",
+        "submitted",
+        "decided_by",
+        "decided",
+        "comment",
+    )
+    list_display_links = ("shown_loader",)
+    list_filter = (WaitingFilter, "decision")
+    list_select_related = ("loader", "submitted_by", "decided_by")
+    linked_fields = ("loader",)
+    search_fields = ("loader__loader_code", "submitted_by__username", "comment")
+    search_help_text = "Loader, who submitted it, or comment"
+    ordering = ("-submitted_at",)
+
+    @admin.display(description="Loader", ordering="loader__loader_code")
+    def shown_loader(self, version: LoaderVersion) -> str:
+        return version.loader.loader_code
+
+    @admin.display(description="Decision", ordering="decision")
+    def decision_shown(self, version: LoaderVersion) -> SafeString:
+        return decision_badge(version)
+
+    @admin.display(description="Submitted (UTC)", ordering="submitted_at")
+    def submitted(self, version: LoaderVersion) -> str:
+        return instant_text(version.submitted_at)
+
+    @admin.display(description="Decided (UTC)", ordering="decided_at")
+    def decided(self, version: LoaderVersion) -> str:
+        return instant_text(version.decided_at)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The review page; a POST decides."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        version = self.get_object(request, unquote(object_id))
+        if version is None:
+            raise Http404
+        if request.method == "POST" and not may(request.user, Permission.APPROVE):
+            raise PermissionDenied
+        form = DecisionForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            try:
+                text = decide(
+                    user=request.user,
+                    version=version,
+                    decision=Decision.APPROVED if "approve" in request.POST else Decision.REJECTED,
+                    comment=form.cleaned_data["comment"],
+                )
+            except PortalError as error:
+                form.add_error("comment" if "comment" in _fields(error) else None, error.message)
+            else:
+                messages.success(request, text)
+                return redirect("admin:loaders_loader_change", version.loader_id)
+        return self._page(request, version, form)
+
+    def _page(
+        self, request: HttpRequest, version: LoaderVersion, form: DecisionForm
+    ) -> TemplateResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "original": version,
+            "title": f"{version.loader.loader_code}, version {version.number}",
+            "version": version,
+            "decision_badge": decision_badge(version),
+            "form": form,
+            "is_waiting": version.decision == Decision.PENDING,
+            "approval_blocked": _blocked(request.user, version.loader, own=True),
+            "rejection_blocked": _blocked(request.user, version.loader, own=False),
+            **_differences(version, with_sql=may(request.user, Permission.VIEW_SQL)),
+        }
+        if may(request.user, Permission.VIEW_SQL):
+            record(
+                actor=request.user,
+                action="loader.view_sql",
+                object_type="loader",
+                object_id=version.loader.loader_code,
+                after={"version": version.number},
+            )
+        return TemplateResponse(request, "console/review.html", context)
+
+
+def decide(*, user: User, version: LoaderVersion, decision: Decision, comment: str) -> str:
+    """Approve or reject the very version that the person looked at, and say what happened. One
+    that was submitted in its place meanwhile is not decided."""
+    service = approve if decision == Decision.APPROVED else reject
+    code = version.loader.loader_code
+    with transaction.atomic():
+        decided = service(user=user, loader=version.loader, comment=comment)
+        if decided.pk != version.pk:
+            raise InvalidTransitionError(
+                f"{code} was submitted anew meanwhile. Look at version {decided.number}."
+            )
+    return f"Version {version.number} of {code} is {decision.label.lower()}."
+
+
+def decision_badge(version: LoaderVersion) -> SafeString:
+    """What became of the version."""
+    decision = Decision(version.decision)
+    return badge(decision.label, _TONES[decision])
+
+
+def _blocked(user: User, loader: Loader, *, own: bool) -> str:
+    if not may(user, Permission.APPROVE):
+        return refusal(Permission.APPROVE)
+    return own_edit(user, loader) if own else ""
+
+
+def _differences(version: LoaderVersion, *, with_sql: bool) -> dict[str, Any]:
+    """What the page shows of the version against the one approved last before it."""
+    before = (
+        version.loader.versions.filter(decision=Decision.APPROVED, number__lt=version.number)
+        .order_by("-number")
+        .first()
+    )
+    shown: dict[str, Any] = {
+        "before": before,
+        "settings": settings_of(version.definition, before.definition if before else None),
+        "with_sql": with_sql,
+    }
+    if with_sql:
+        sql = sql_of(version.definition)
+        shown |= {"sql": sql, "diff": sql_diff(sql_of(before.definition), sql) if before else []}
+    return shown
+
+
+def _fields(error: PortalError) -> Any:
+    found = error.details.get("errors")
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,1 @@
+"""REST endpoints of sources, loaders and SQL validation (spec 10)."""

@@ -1,0 +1,126 @@
+"""Bodies of loaders and sources. camelCase outside (see `core.api.json`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts.roles import Permission, may
+from core.api.serializers import Strict
+from loaders.dialects import DatabaseType
+from loaders.models import Loader, SourceDatabase
+from loaders.services import get_source
+
+
+class LoaderBody(Strict, serializers.ModelSerializer[Loader]):
+    """What may be set of a loader. `sourceDatabase` is the source's code."""
+
+    source_database = serializers.CharField(max_length=64)
+    loader_sql = serializers.CharField(trim_whitespace=False)
+
+    class Meta:
+        model = Loader
+        fields: tuple[str, ...] = (
+            "loader_code",
+            "description",
+            "owning_team",
+            "contact",
+            "source_database",
+            "loader_sql",
+            "grain_seconds",
+            "min_interval_seconds",
+            "max_query_period_seconds",
+            "max_parallel_executions",
+            "purge_strategy",
+            "watermark_policy",
+            "lateness_seconds",
+            "start_at",
+            "end_at",
+            "time_zone",
+            "offset_hours",
+            "time_format",
+            "execution_timeout_seconds",
+            "enabled",
+        )
+
+    def validate_source_database(self, db_code: str) -> SourceDatabase:
+        """The source itself. Raises SourceNotFoundError."""
+        return get_source(db_code)
+
+
+class LoaderAnswer(LoaderBody):
+    """A loader as it is shown; its SQL only to those who may see it."""
+
+    source_database = serializers.CharField(source="source_database.db_code")
+    version = serializers.IntegerField(source="approved_version.number", default=None)
+    load_status = serializers.CharField(source="state.load_status")
+    last_load_timestamp = serializers.DateTimeField(source="state.last_load_timestamp")
+    last_success_timestamp = serializers.DateTimeField(source="state.last_success_timestamp")
+    next_due_at = serializers.DateTimeField(source="state.next_due_at")
+    consecutive_failures = serializers.IntegerField(source="state.consecutive_failures")
+
+    class Meta(LoaderBody.Meta):
+        fields = (
+            "id",
+            *LoaderBody.Meta.fields,
+            "approval_status",
+            "version",
+            "load_status",
+            "last_load_timestamp",
+            "last_success_timestamp",
+            "next_due_at",
+            "consecutive_failures",
+            "created_at",
+            "updated_at",
+        )
+
+    def to_representation(self, instance: Loader) -> dict[str, Any]:
+        if not may(self.context["request"].user, Permission.VIEW_SQL):
+            self.fields.pop("loader_sql", None)
+        answer: dict[str, Any] = super().to_representation(instance)
+        return answer
+
+
+class SourceBody(Strict, serializers.ModelSerializer[SourceDatabase]):
+    """What may be set of a source. The password goes in and never comes out; the seeds' names
+    `ip` and `passWord` are accepted."""
+
+    password = serializers.CharField(write_only=True, trim_whitespace=False, max_length=1024)
+
+    class Meta:
+        model = SourceDatabase
+        fields = (
+            "db_code",
+            "db_type",
+            "host",
+            "port",
+            "db_name",
+            "user_name",
+            "password",
+            "environment",
+            "tls_mode",
+            "tls_ca",
+            "connect_timeout_seconds",
+            "idle_read_timeout_seconds",
+            "max_connections",
+        )
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict):
+            names = {"ip": "host", "pass_word": "password"}
+            data = {names.get(name, name): value for name, value in data.items()}
+        return super().to_internal_value(data)
+
+
+class ValidateBody(Strict):
+    """Body of `sql/validate`."""
+
+    sql = serializers.CharField(trim_whitespace=False, allow_blank=True)
+    db_type = serializers.ChoiceField(choices=DatabaseType.choices)
+
+
+class SubmitBody(Strict):
+    """Body of submit, approve and reject."""
+
+    comment = serializers.CharField(allow_blank=True, default="", max_length=4000)

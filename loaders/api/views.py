@@ -1,0 +1,167 @@
+"""Endpoints of loaders, their approval, sources and SQL validation. Each calls one service."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework import status
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.roles import Permission
+from core.api.views import valid_body
+from loaders import services
+from loaders.api.serializers import (
+    LoaderAnswer,
+    LoaderBody,
+    SourceBody,
+    SubmitBody,
+    ValidateBody,
+)
+from loaders.dialects import DatabaseType
+from loaders.models import Loader, SourceDatabase
+from loaders.sql_guard import validate
+
+
+class LoaderList(ListAPIView[Loader]):
+    """List loaders, or add one as a draft."""
+
+    needs = {"GET": Permission.VIEW, "POST": Permission.EDIT_LOADERS}
+
+    serializer_class = LoaderAnswer
+
+    def get_queryset(self) -> QuerySet[Loader]:
+        return Loader.objects.select_related("source_database", "state", "approved_version")
+
+    def post(self, request: Request) -> Response:
+        loader = services.create_loader(user=request.user, values=valid_body(LoaderBody, request))
+        return _loader_answer(request, loader, status.HTTP_201_CREATED)
+
+
+class LoaderDetail(APIView):
+    """One loader: read it, change it."""
+
+    needs = {"GET": Permission.VIEW, "PATCH": Permission.EDIT_LOADERS}
+
+    def get(self, request: Request, code: str) -> Response:
+        return _loader_answer(request, services.get_loader(code))
+
+    def patch(self, request: Request, code: str) -> Response:
+        values = valid_body(LoaderBody, request, partial=True)
+        loader = services.update_loader(
+            user=request.user, loader=services.get_loader(code), values=values
+        )
+        return _loader_answer(request, loader)
+
+
+class LoaderSubmit(APIView):
+    """Ask a second person to approve the draft."""
+
+    needs = {"POST": Permission.EDIT_LOADERS}
+
+    def post(self, request: Request, code: str) -> Response:
+        comment = valid_body(SubmitBody, request)["comment"]
+        loader = services.get_loader(code)
+        services.submit(user=request.user, loader=loader, comment=comment)
+        return _loader_answer(request, loader)
+
+
+class LoaderApprove(APIView):
+    """Approve the waiting version."""
+
+    needs = {"POST": Permission.APPROVE}
+
+    def post(self, request: Request, code: str) -> Response:
+        comment = valid_body(SubmitBody, request)["comment"]
+        loader = services.get_loader(code)
+        services.approve(user=request.user, loader=loader, comment=comment)
+        return _loader_answer(request, loader)
+
+
+class LoaderReject(APIView):
+    """Reject the waiting version, saying why."""
+
+    needs = {"POST": Permission.APPROVE}
+
+    def post(self, request: Request, code: str) -> Response:
+        comment = valid_body(SubmitBody, request)["comment"]
+        loader = services.get_loader(code)
+        services.reject(user=request.user, loader=loader, comment=comment)
+        return _loader_answer(request, loader)
+
+
+class LoaderEnable(APIView):
+    """Let the loader run."""
+
+    needs = {"POST": Permission.RUN}
+
+    def post(self, request: Request, code: str) -> Response:
+        loader = services.enable(user=request.user, loader=services.get_loader(code))
+        return _loader_answer(request, loader)
+
+
+class LoaderDisable(APIView):
+    """Let no new run start."""
+
+    needs = {"POST": Permission.RUN}
+
+    def post(self, request: Request, code: str) -> Response:
+        loader = services.disable(user=request.user, loader=services.get_loader(code))
+        return _loader_answer(request, loader)
+
+
+class SqlValidate(APIView):
+    """What the guard says of a statement; nothing is stored or run."""
+
+    needs = {"POST": Permission.VIEW}
+
+    def post(self, request: Request) -> Response:
+        body = valid_body(ValidateBody, request)
+        verdict = validate(body["sql"], DatabaseType(body["db_type"]))
+        return Response(
+            {
+                "is_valid": verdict.is_valid,
+                "errors": [asdict(finding) for finding in verdict.errors],
+                "warnings": [asdict(finding) for finding in verdict.warnings],
+            }
+        )
+
+
+class SourceList(ListAPIView[SourceDatabase]):
+    """List source databases, or add one."""
+
+    needs = {"GET": Permission.VIEW, "POST": Permission.MANAGE_SOURCES}
+
+    serializer_class = SourceBody
+
+    def get_queryset(self) -> QuerySet[SourceDatabase]:
+        return SourceDatabase.objects.all()
+
+    def post(self, request: Request) -> Response:
+        source = services.create_source(user=request.user, values=valid_body(SourceBody, request))
+        return Response(SourceBody(source).data, status=status.HTTP_201_CREATED)
+
+
+class SourceDetail(APIView):
+    """One source: read it, change it."""
+
+    needs = {"GET": Permission.VIEW, "PATCH": Permission.MANAGE_SOURCES}
+
+    def get(self, request: Request, code: str) -> Response:
+        return Response(SourceBody(services.get_source(code)).data)
+
+    def patch(self, request: Request, code: str) -> Response:
+        values = valid_body(SourceBody, request, partial=True)
+        source = services.update_source(
+            user=request.user, source=services.get_source(code), values=values
+        )
+        return Response(SourceBody(source).data)
+
+
+def _loader_answer(request: Request, loader: Loader, code: int = status.HTTP_200_OK) -> Response:
+    fresh: Any = services.get_loader(loader.loader_code)
+    return Response(LoaderAnswer(fresh, context={"request": request}).data, status=code)
