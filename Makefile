@@ -145,6 +145,10 @@ lock: ## recompile requirements/*.txt (LOCK_OPTIONS=--upgrade for newer versions
 			>/dev/null || exit 1; \
 	done
 
+.PHONY: docs
+docs: env ## rewrite the parts of docs/ that are made from code
+	@$(PY) -m loaderportal.configuration_reference > docs/configuration.md
+
 .PHONY: clean
 clean: ## remove the environment and all caches; the demo's data in DEMO_DIR stay
 	@rm -rf $(VENV) staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis \

@@ -15,7 +15,7 @@ class AuditEventColumns:
     list_display = ("when", "actor_name", "action", "object_type", "object_id", "source_address")
     list_display_links = ("when",)
     list_filter = ("object_type",)
-    linked_fields = ("object_id", "action")
+    linked_fields: tuple[str, ...] = ("object_id", "action")
     search_fields = ("=actor_name", "=action", "=object_id", "=correlation_id")
     search_help_text = "Who, action, object or correlation id, in full"
     list_per_page = 100

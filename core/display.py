@@ -44,10 +44,12 @@ def window_text(start: datetime, end: datetime) -> str:
 
 
 def span_text(span: timedelta | None) -> str:
-    """The two greatest units of a span: `3 d 4 h`, `12 min 5 s`, `0.4 s`."""
+    """The two greatest units of a span: `3 d 4 h`, `12 min 5 s`, `2.4 s`, `27 ms`."""
     if span is None:
         return NOTHING
     seconds = max(span.total_seconds(), 0.0)
+    if 0 < seconds < 1:
+        return f"{round(seconds * 1000)} ms"
     if 0 < seconds < 10:
         return f"{seconds:.1f} s"
     left = round(seconds)

@@ -118,13 +118,13 @@ class ExecutionAdmin(ActionPageAdmin):
     """Executions: one row an attempt. Source errors and stack traces quote SQL and data, so they
     are shown to those only who may see SQL; the same goes for replicas."""
 
+    list_fullwidth = True
     page_actions = (CANCEL,)
     change_form_outer_before_template = "console/execution_box.html"
     list_filter = (StatusFilter, "trigger", "source_db_code", "loader")
-    linked_fields = ("error_code", "replica_name")
     list_select_related = ("loader",)
     search_fields = ("=loader__loader_code", "=error_code", "=correlation_id", "=replica_name")
-    search_help_text = "Loader, error code, correlation id or replica, in full"
+    search_help_text = "Loader, error code or correlation id"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LoadHistory]:
         found: QuerySet[LoadHistory] = super().get_queryset(request)
@@ -176,16 +176,25 @@ class ExecutionAdmin(ActionPageAdmin):
     # --- page -----------------------------------------------------------------------------------
 
     def get_fieldsets(self, request: HttpRequest, obj: LoadHistory | None = None) -> Any:
-        who = ["trigger", "requester", "version_shown", "source_db_code", "correlation_id"]
+        origin: list[Any] = [
+            ("trigger", "requester"),
+            ("source_db_code", "version_shown"),
+            "correlation_id",
+        ]
         error = ["error_code", "error_message"]
         if may(request.user, Permission.VIEW_SQL):
-            who.append("replica_name")
+            origin[-1] = ("correlation_id", "replica_name")
             error += ["source_error_shown", "stack_trace_shown"]
+        window = (
+            ("window_shown", "signals_shown"),
+            ("read", "loaded"),
+            ("purged", "written"),
+        )
+        course = (("started", "claimed"), ("ended", "duration"))
         sections = [
-            ("Window", {"fields": ("window_shown", "signals_shown")}),
-            ("Records", {"fields": ("read", "loaded", "purged", "written")}),
-            ("Course", {"fields": ("started", "claimed", "ended", "duration")}),
-            ("Origin", {"fields": who}),
+            ("What was loaded", {"fields": window}),
+            ("When", {"fields": course}),
+            ("By whom, and what from", {"fields": origin}),
         ]
         if obj is not None and obj.error_code:
             sections.insert(0, ("Error", {"fields": error}))
@@ -200,7 +209,7 @@ class ExecutionAdmin(ActionPageAdmin):
     @admin.display(description="Signals found (UTC)")
     def signals_shown(self, execution: LoadHistory) -> str:
         if execution.actual_from_time is None or execution.actual_to_time is None:
-            return "None"
+            return "No rows"
         first, last = execution.actual_from_time, execution.actual_to_time
         return f"{instant_text(first)} to {instant_text(last)}"
 

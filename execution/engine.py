@@ -17,7 +17,12 @@ from django.db import DatabaseError, connection, transaction
 
 from core.errors import PortalError
 from core.window import Window
-from execution.exceptions import LockLostError, RunCancelledError, UnexpectedError
+from execution.exceptions import (
+    ControlDatabaseError,
+    LockLostError,
+    RunCancelledError,
+    UnexpectedError,
+)
 from execution.heartbeat import Heartbeat
 from execution.services.claim import Claimed, claim
 from execution.services.commit import commit
@@ -50,6 +55,9 @@ def run(lock_id: UUID) -> None:
         logger.warning("run.lock_lost", lock_id=str(lock_id))
     except PortalError as error:
         _fail(lock_id, Failure.of(error, stack_trace=traceback.format_exc()))
+    except DatabaseError:
+        away = ControlDatabaseError("The portal's own database failed; the run is tried again.")
+        _fail(lock_id, Failure.of(away, stack_trace=traceback.format_exc()))
     except Exception:  # noqa: BLE001 - the run boundary
         defect = UnexpectedError("The portal failed unexpectedly; its operators see the trace.")
         _fail(lock_id, Failure.of(defect, stack_trace=traceback.format_exc()))

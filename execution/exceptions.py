@@ -75,6 +75,12 @@ class NotCancellableError(TerminalError):
     status = HTTPStatus.CONFLICT
 
 
+class ControlDatabaseError(TransientError):
+    """The portal's own database did not answer, or ended the run's session."""
+
+    code = "CONTROL_DATABASE_FAILED"
+
+
 class UnexpectedError(TerminalError):
     """A defect of the portal; the stack trace is kept with the execution."""
 

@@ -3,9 +3,9 @@ messages, tokens) and go by Django's own permissions; none of them is kept."""
 
 from __future__ import annotations
 
-import django.contrib.auth.admin
-import django_q.admin
-import rest_framework_simplejwt.token_blacklist.admin  # noqa: F401 - so that it has registered
+import django.contrib.auth.admin  # noqa: F401 - imported so that it has registered
+import django_q.admin  # noqa: F401 - the same
+import rest_framework_simplejwt.token_blacklist.admin  # noqa: F401 - the same
 from django.contrib import admin
 from django.contrib.auth.models import User
 

@@ -60,7 +60,11 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         ),
         "running": [_run_row(run, now) for run in running[:_SHOWN]],
         "failed": _failures(failed.order_by("loader_code")[:_SHOWN]),
-        "waiting": _waiting(request.user)[:_SHOWN],
+        "may_approve": may(request.user, Permission.APPROVE),
+        "waiting": [
+            {"version": version, "submitted": instant_text(version.submitted_at)}
+            for version in _waiting(request.user)[:_SHOWN]
+        ],
         "behind": [
             (loader, instant_text(loader.state.last_load_timestamp), lag_text(loader, now))
             for loader in behind[:_SHOWN]
@@ -96,7 +100,7 @@ def _failures(loaders: QuerySet[Loader]) -> list[dict[str, Any]]:
     """Each loader with its latest failed run."""
     codes = [loader.loader_code for loader in loaders]
     latest = (
-        LoadHistory.objects.filter(loader__in=codes, status=RunStatus.FAILED)
+        LoadHistory.objects.filter(loader_id__in=codes, status=RunStatus.FAILED)
         .defer("source_error", "stack_trace")
         .order_by("loader_id", "-start_time")
         .distinct("loader_id")

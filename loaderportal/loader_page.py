@@ -17,7 +17,7 @@ from django.utils.http import urlencode
 from accounts.admin_access import audit_address
 from accounts.admin_actions import PageAction
 from accounts.roles import Permission, User, may
-from core.display import instant_text, span_text
+from core.display import instant_text, number_text, span_text, window_text
 from core.window import Window
 from execution.admin import COVERAGE_TONES, duration_text, status_badge
 from execution.coverage import CoverageState, Interval, complete
@@ -104,6 +104,9 @@ def _run_row(run: LoadHistory, now: datetime) -> dict[str, Any]:
     return {
         "address": reverse("admin:execution_loadhistory_change", args=[run.pk]),
         "run": run,
+        "started": instant_text(run.start_time),
+        "window": window_text(run.query_from_time, run.query_to_time),
+        "loaded": number_text(run.records_loaded),
         "status": status_badge(run),
         "duration": duration_text(run, now),
     }
@@ -137,7 +140,7 @@ def coverage_parts(loader: Loader, now: datetime) -> list[CoveragePart]:
 
 def _links(user: User, loader: Loader) -> Iterable[tuple[str, str]]:
     by_code = urlencode({"loader__loader_code__exact": loader.loader_code})
-    by_id = urlencode({"loader__id__exact": loader.pk})
+    by_id = urlencode({"loader__id__exact": str(loader.pk)})
     yield "Executions", f"{reverse('admin:execution_loadhistory_changelist')}?{by_code}"
     yield "Coverage", f"{reverse('admin:execution_coverageinterval_changelist')}?{by_code}"
     yield "Versions", f"{reverse('admin:loaders_loaderversion_changelist')}?{by_id}"

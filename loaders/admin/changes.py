@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
 from typing import Any
@@ -13,6 +14,7 @@ from loaders.models import Loader, SourceDatabase
 
 _SQL = "loader_sql"
 _SOURCE = "source_database"
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT")
 
 
 @dataclass(frozen=True)
@@ -67,11 +69,17 @@ def _flat(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _labelled(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for name, value in values.get(_SOURCE, {}).items():
-        yield f"Source: {_label(SourceDatabase, name)}", _text(value)
-    for name, value in values.items():
+    source = values.get(_SOURCE, {})
+    for name in _in_order(source, ("db_code", *SourceDatabase.GOVERNED)):
+        yield f"Source: {_label(SourceDatabase, name)}", _text(source[name])
+    for name in _in_order(values, Loader.GOVERNED):
         if name not in {_SOURCE, _SQL}:
-            yield _label(Loader, name), _text(value)
+            yield _label(Loader, name), _text(values[name])
+
+
+def _in_order(values: Mapping[str, Any], order: Sequence[str]) -> list[str]:
+    """The names of the values, those of an older portal last."""
+    return sorted(values, key=lambda name: order.index(name) if name in order else len(order))
 
 
 def _label(model: type[Loader | SourceDatabase], name: str) -> str:
@@ -80,4 +88,5 @@ def _label(model: type[Loader | SourceDatabase], name: str) -> str:
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else str(value)
+    text = "" if value is None else str(value)
+    return text.replace("T", " ").removesuffix("+00:00") if _INSTANT.match(text) else text

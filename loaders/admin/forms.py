@@ -60,6 +60,9 @@ class LoaderForm(ServiceForm):
         "LOAD_TIME_STAMP, SEGMENT_1 to SEGMENT_10, REC_COUNT, SUM_VAL, AVG_VAL, MAX_VAL, MIN_VAL "
         "and, if wanted, VALUE_COUNT.",
     )
+    description = forms.CharField(
+        required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3})
+    )
     start_at = UtcField(label="Start (UTC)", required=False)
     end_at = UtcField(label="End (UTC)", required=False)
 
@@ -135,6 +138,11 @@ class SourceForm(ServiceForm):
             "idle_read_timeout_seconds",
             "max_connections",
         )
+
+        labels = {
+            "connect_timeout_seconds": "Connect timeout (seconds)",
+            "idle_read_timeout_seconds": "Idle read timeout (seconds)",
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

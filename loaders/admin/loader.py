@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.admin_actions import ActionPageAdmin
+from accounts.admin_actions import ActionPageAdmin, PageAction
 from accounts.roles import Permission, may
 from audit.services import record
 from core.display import NOTHING, Tone, badge, instant_text, span_text
@@ -77,7 +77,7 @@ class LoaderAdmin(ActionPageAdmin):
     add_permission = Permission.EDIT_LOADERS
     change_permission = Permission.EDIT_LOADERS
     form = LoaderForm
-    page_actions = (SUBMIT, APPROVE, REJECT, ENABLE, DISABLE)
+    page_actions: Sequence[PageAction] = (SUBMIT, APPROVE, REJECT, ENABLE, DISABLE)
     change_form_outer_before_template = "console/loader_box.html"
     warn_unsaved_form = True
 
@@ -136,12 +136,15 @@ class LoaderAdmin(ActionPageAdmin):
             reads.append("shown_sql")
         if obj is not None and may(request.user, Permission.VIEW_SQL):
             reads.append("guard")
+        bounds = ("start_at", "end_at")
+        if not may(request.user, Permission.EDIT_LOADERS):
+            bounds = ("start_shown", "end_shown")
         times = (
             "grain_seconds",
             ("time_zone", "offset_hours"),
             "time_format",
             "lateness_seconds",
-            ("start_at", "end_at"),
+            bounds,
         )
         running = (
             ("min_interval_seconds", "max_query_period_seconds"),
@@ -156,7 +159,8 @@ class LoaderAdmin(ActionPageAdmin):
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Loader | None = None) -> list[str]:
-        return ["guard", "shown_sql", *(["loader_code"] if obj else [])]
+        shown = ["guard", "shown_sql", "start_shown", "end_shown"]
+        return [*shown, *(["loader_code"] if obj else [])]
 
     def get_form(self, request: HttpRequest, obj: Any = None, *args: Any, **kwargs: Any) -> Any:
         """No shortcuts to the source's own form beside the choice."""
@@ -170,7 +174,7 @@ class LoaderAdmin(ActionPageAdmin):
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
         """The page; that somebody saw the SQL is in the audit trail."""
         response: HttpResponse = super().change_view(request, object_id, *args, **kwargs)
-        shows_sql = request.method == "GET" and response.status_code == 200  # noqa: PLR2004
+        shows_sql = request.method == "GET" and response.status_code == 200
         if shows_sql and may(request.user, Permission.VIEW_SQL):
             code = response.context_data["original"].loader_code  # type: ignore[attr-defined]
             record(
@@ -207,6 +211,14 @@ class LoaderAdmin(ActionPageAdmin):
             what = "an error" if errors == 1 else f"{errors} errors"
             text = f"The SQL has {what} to correct before it can be submitted."
             messages.warning(request, text)
+
+    @admin.display(description="Start (UTC)")
+    def start_shown(self, loader: Loader) -> str:
+        return instant_text(loader.start_at)
+
+    @admin.display(description="End (UTC)")
+    def end_shown(self, loader: Loader) -> str:
+        return instant_text(loader.end_at)
 
     @admin.display(description="SQL")
     def shown_sql(self, loader: Loader) -> SafeString:

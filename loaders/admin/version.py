@@ -141,11 +141,12 @@ class LoaderVersionAdmin(PortalModelAdmin):
     ) -> TemplateResponse:
         context = {
             **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "original": version,
+            "model_admin": self,
             "title": f"{version.loader.loader_code}, version {version.number}",
             "version": version,
             "decision_badge": decision_badge(version),
+            "submitted": instant_text(version.submitted_at),
+            "decided": instant_text(version.decided_at),
             "form": form,
             "is_waiting": version.decision == Decision.PENDING,
             "approval_blocked": _blocked(request.user, version.loader, own=True),
@@ -196,9 +197,11 @@ def _differences(version: LoaderVersion, *, with_sql: bool) -> dict[str, Any]:
         .order_by("-number")
         .first()
     )
+    settings = settings_of(version.definition, before.definition if before else None)
     shown: dict[str, Any] = {
         "before": before,
-        "settings": settings_of(version.definition, before.definition if before else None),
+        "changed": [setting for setting in settings if setting.changed],
+        "unchanged": [setting for setting in settings if not setting.changed],
         "with_sql": with_sql,
     }
     if with_sql:

@@ -42,20 +42,14 @@ from loaders.connectors.base import (
     checked_size,
 )
 from loaders.connectors.errors import (
-    SourceAuthError,
-    SourceBusyError,
     SourceCancelledError,
     SourceConnectionLostError,
-    SourceDataError,
     SourceError,
-    SourceIdleError,
-    SourcePermissionError,
-    SourceReadOnlyError,
     SourceSqlError,
-    SourceTimeoutError,
     SourceTlsError,
-    SourceUnreachableError,
 )
+from loaders.connectors.mysql_errors import error_number, login_error, query_error
+from loaders.connectors.mysql_modes import plain_modes
 
 logger = logging.getLogger(__name__)
 
@@ -77,37 +71,7 @@ _KILL_ATTEMPTS = 3
 _KILL_GRACE_SECONDS = 0.5
 
 _CIPHER = "SHOW SESSION STATUS LIKE 'Ssl_cipher'"
-_LEXICAL_MODES = {
-    "ANSI",
-    "ANSI_QUOTES",
-    "DB2",
-    "IGNORE_SPACE",
-    "MAXDB",
-    "MSSQL",
-    "MYSQL323",
-    "MYSQL40",
-    "NO_BACKSLASH_ESCAPES",
-    "ORACLE",
-    "PIPES_AS_CONCAT",
-    "POSTGRESQL",
-}
 _IDENTITY = "SELECT @@hostname, @@port"
-
-_BY_NUMBER: Mapping[int, type[SourceError]] = {
-    **dict.fromkeys(
-        (1044, 1045, 1049, 1129, 1130, 1251, 1524, 1698, 1862, 2054, 2059, 3118, 4151),
-        SourceAuthError,
-    ),
-    **dict.fromkeys((1142, 1143, 1227, 1356, 1370), SourcePermissionError),
-    **dict.fromkeys((1040, 1041, 1135, 1203, 1213, 1226), SourceBusyError),
-    **dict.fromkeys((1205, 1969, 3024), SourceTimeoutError),
-    **dict.fromkeys((1290, 1792, 1836), SourceReadOnlyError),
-    **dict.fromkeys((1292, 1300, 1365, 1366, 1690, 3854), SourceDataError),
-    **dict.fromkeys((1053, 1152, 1158, 1159, 1160, 1161, 1927), SourceConnectionLostError),
-    1317: SourceCancelledError,
-    2026: SourceTlsError,
-    3159: SourceTlsError,
-}
 
 
 class MysqlConnector:
@@ -373,17 +337,8 @@ class MysqlConnection:
         number = error_number(error)
         if not 2000 <= number < 3000:
             self._running = False
-        details = {"raw": str(error), "vendor_code": str(number)}
-        if self._cancelled:
-            return SourceCancelledError(**details)
-        if number == 1317:
-            text = "The query was cancelled by somebody at the source."
-            return SourceCancelledError(text, **details)
-        # The driver has one number for a read that timed out and for a connection that broke.
-        waited = monotonic() - started_at
-        if number == 2013 and waited >= self._profile.idle_read_timeout_seconds:
-            return SourceIdleError(**details)
-        return error_class(number)(**details)
+        idle = monotonic() - started_at >= self._profile.idle_read_timeout_seconds
+        return query_error(error, cancelled=self._cancelled, idle=idle)
 
     def _kill_query(self) -> None:
         """Send KILL QUERY by a connection of its own; the caller holds `_closing`."""
@@ -410,13 +365,6 @@ class MysqlConnection:
                 self._socket.shutdown(socket.SHUT_RDWR)
 
 
-def plain_modes(modes: str) -> str:
-    """The session's SQL modes without those that move the ends of strings and identifiers: the
-    SQL guard has read the statement as a server without them does."""
-    kept = [mode for mode in modes.split(",") if mode and mode not in _LEXICAL_MODES]
-    return ",".join(kept)
-
-
 def _one_row(driver: Any, query: str) -> tuple[str, ...]:
     driver.query(query.encode())
     ((*cells,),) = driver.store_result().fetch_row(1, 0)
@@ -425,27 +373,6 @@ def _one_row(driver: Any, query: str) -> tuple[str, ...]:
 
 def _text(value: bytes | str) -> str:
     return value.decode() if isinstance(value, bytes) else value
-
-
-def error_number(error: Exception) -> int:
-    """MySQL's number of a driver error; 0 where it has none."""
-    return error.args[0] if error.args and isinstance(error.args[0], int) else 0
-
-
-def login_error(error: Exception) -> SourceError:
-    """Our error for a session that could not be opened."""
-    number = error_number(error)
-    kind = _BY_NUMBER.get(number, SourceUnreachableError)
-    if kind not in {SourceAuthError, SourceTlsError}:
-        kind = SourceUnreachableError
-    return kind(raw=str(error), vendor_code=str(number))
-
-
-def error_class(number: int) -> type[SourceError]:
-    """The class of our error for the number of a MySQL error; unknown ones blame the SQL."""
-    if 2000 <= number < 3000 or number == 0:
-        return _BY_NUMBER.get(number, SourceConnectionLostError)
-    return _BY_NUMBER.get(number, SourceSqlError)
 
 
 CONNECTOR = MysqlConnector()

@@ -15,10 +15,9 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import select
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
@@ -39,24 +38,16 @@ from loaders.connectors.base import (
     SourceConnection,
     SourceProfile,
     TlsMode,
-    is_utf8,
-    not_utf8,
 )
 from loaders.connectors.errors import (
-    SourceAuthError,
-    SourceBusyError,
     SourceCancelledError,
     SourceConnectionLostError,
-    SourceDataError,
     SourceError,
     SourceIdleError,
-    SourcePermissionError,
-    SourceReadOnlyError,
-    SourceSqlError,
     SourceTimeoutError,
-    SourceTlsError,
-    SourceUnreachableError,
 )
+from loaders.connectors.postgresql_copy import parse_copy
+from loaders.connectors.postgresql_errors import error_class, login_error
 
 logger = logging.getLogger(__name__)
 
@@ -74,46 +65,6 @@ _BEGIN = b"RESET ALL; START TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ON
 _NOTICE_DEAD_CLIENT = b"; SET LOCAL client_connection_check_interval = 5000"
 _WAIT_SLICE_SECONDS = 0.25
 _CANCEL_GRACE_SECONDS = 1.0
-
-_BY_SQLSTATE: Mapping[str, type[SourceError]] = {
-    "22": SourceDataError,
-    "40": SourceBusyError,
-    "53": SourceBusyError,
-    "08": SourceConnectionLostError,
-    "57": SourceConnectionLostError,
-    "25P": SourceConnectionLostError,
-    "25006": SourceReadOnlyError,
-    "25P04": SourceTimeoutError,
-    "28": SourceAuthError,
-    "3D": SourceAuthError,
-    "42501": SourcePermissionError,
-    "55P03": SourceTimeoutError,
-    "57014": SourceCancelledError,
-}
-
-# A refused login carries no SQLSTATE through libpq, only text in the server's language.
-_LOGIN_ERRORS: tuple[tuple[re.Pattern[str], type[SourceError]], ...] = (
-    (re.compile(r"pg_hba\.conf"), SourceAuthError),
-    (re.compile(r"certificate|SSL error|does not support SSL"), SourceTlsError),
-    (
-        re.compile(
-            r"too many|slots are reserved|starting up|shutting down|recovery mode"
-            r"|not accepting connections|not yet accepting"
-        ),
-        SourceUnreachableError,
-    ),
-    (
-        re.compile(
-            r"authentication failed|no password supplied|does not exist|not permitted to log in"
-            r"|permission denied|not currently accepting connections"
-        ),
-        SourceAuthError,
-    ),
-    (
-        re.compile(r"timeout|server closed the connection|could not (receive|send)|reset by peer"),
-        SourceUnreachableError,
-    ),
-)
 
 
 class PostgresqlConnector:
@@ -393,67 +344,6 @@ def _options(profile: SourceProfile, statement_timeout_seconds: float) -> str:
         "standard_conforming_strings": "on",
     }
     return " ".join(f"-c {name}={value}" for name, value in settings.items())
-
-
-def login_error(error: Exception) -> SourceError:
-    """Our error for a session that could not be opened.
-
-    libpq hands on no SQLSTATE here. Known texts decide; else a source that got as far as asking
-    for the password has refused the login, in whatever language it says so.
-    """
-    raw = str(error)
-    for pattern, kind in _LOGIN_ERRORS:
-        if pattern.search(raw):
-            return kind(raw=raw)
-    pgconn = getattr(error, "pgconn", None)
-    if getattr(pgconn, "used_password", False) or getattr(pgconn, "needs_password", False):
-        return SourceAuthError(raw=raw)
-    return SourceUnreachableError(raw=raw)
-
-
-def error_class(sqlstate: str) -> type[SourceError]:
-    """The class of our error for an SQLSTATE; the longest known prefix decides."""
-    for length in (5, 3, 2):
-        known = _BY_SQLSTATE.get(sqlstate[:length])
-        if known is not None:
-            return known
-    return SourceSqlError if sqlstate else SourceConnectionLostError
-
-
-_ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
-_ESCAPED = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
-
-
-def parse_copy(text: bytes, columns: tuple[str, ...]) -> list[Row]:
-    r"""Rows of COPY's text format: `\n` ends a line, a tab a cell, `\N` is NULL.
-
-    Raises SourceDataError where a cell is not UTF-8: only a database in SQL_ASCII gives that.
-    """
-    lines = text.split(b"\n")
-    lines.pop()
-    rows: list[Row]
-    if b"\\" in text:
-        rows = [_row(line) for line in lines]
-    else:
-        rows = [tuple(line.split(b"\t")) for line in lines]
-    if not is_utf8(text):
-        raise not_utf8(rows, columns)
-    return rows
-
-
-def _row(line: bytes) -> Row:
-    cells = line.split(b"\t")
-    if line.count(b"\\") == line.count(rb"\N"):  # no escape but NULL
-        return tuple([None if cell == rb"\N" else cell for cell in cells])
-    return tuple([_cell(cell) for cell in cells])
-
-
-def _cell(cell: bytes) -> bytes | None:
-    if b"\\" not in cell:
-        return cell
-    if cell == rb"\N":
-        return None
-    return _ESCAPE.sub(lambda match: _ESCAPED.get(match[1], match[1]), cell)
 
 
 CONNECTOR = PostgresqlConnector()

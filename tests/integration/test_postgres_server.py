@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 import psycopg
 import pytest
 
-from loaderportal.demo import postgres_server
+from loaderportal.demo import postgres_files, postgres_server
 from loaderportal.demo.postgres_server import PostgresServer, ServerError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -237,7 +237,7 @@ def test_a_full_disk_is_told_in_one_sentence(
 
     server = make_server()
     with monkeypatch.context() as patch:
-        patch.setattr(postgres_server, "_write", full)
+        patch.setattr(postgres_server, "write_private", full)
         with pytest.raises(ServerError, match=r"^The disk that holds .* is full\.$"):
             server.start()
 
@@ -285,10 +285,10 @@ def test_server_files_that_its_account_cannot_reach_are_copied(
 ) -> None:
     private = place / "private"
     private.mkdir(mode=0o700)
-    for source in postgres_server._files_to_copy(postgres_server._installation()):
+    for source in postgres_files.files_to_copy(postgres_files.installation()):
         shutil.copytree(source, private / source.relative_to(_site_packages()))
-    installation = private / postgres_server._installation().relative_to(_site_packages())
-    monkeypatch.setattr(postgres_server, "_installation", lambda: installation)
+    installation = private / postgres_files.installation().relative_to(_site_packages())
+    monkeypatch.setattr(postgres_files, "installation", lambda: installation)
     server = make_server()
     server.start()
     assert ask(server, "SELECT 1") == 1
@@ -296,4 +296,4 @@ def test_server_files_that_its_account_cannot_reach_are_copied(
 
 
 def _site_packages() -> Path:
-    return postgres_server._installation().parent.parent
+    return postgres_files.installation().parent.parent

@@ -1,0 +1,123 @@
+"""Buttons on an object's page: each calls one service. What the role or the state does not allow
+is shown disabled with the reason, and refused by the service as well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin.utils import quote, unquote
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
+
+from accounts.admin_access import PortalModelAdmin
+from accounts.roles import Permission, User, may, refusal
+from core.errors import PortalError
+
+
+@dataclass(frozen=True)
+class PageAction:
+    """One button. `blocked` says why the object's state forbids it, or nothing. `act` calls the
+    service and returns what to tell the person; a button with `link` opens a page instead."""
+
+    name: str
+    label: str
+    icon: str
+    permission: Permission
+    blocked: Callable[[User, Any], str]
+    act: Callable[[User, Any], str] | None = None
+    link: Callable[[Any], str] | None = None
+    tone: str = "plain"
+
+    def reason(self, user: User, obj: Any) -> str:
+        """Why the user can't do it now; empty when they can."""
+        if not may(user, self.permission):
+            return refusal(self.permission)
+        return self.blocked(user, obj)
+
+
+@dataclass(frozen=True)
+class ShownAction:
+    """A button as the template draws it."""
+
+    name: str
+    label: str
+    icon: str
+    tone: str
+    reason: str
+    address: str
+    posts: bool
+
+
+class ActionPageAdmin(PortalModelAdmin):
+    """A page of one object with buttons above the form."""
+
+    page_actions: Sequence[PageAction] = ()
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.action_view)
+        address = path("<path:object_id>/do/<slug:name>/", view, name=self._name("do"))
+        return [address, *super().get_urls()]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        context = dict(extra_context or {})
+        found = self.get_object(request, unquote(object_id))
+        if found is not None and self.has_view_permission(request, found):
+            context |= {
+                "page_actions": self.shown_actions(request.user, found),
+                **self.page_context(request, found),
+            }
+        response: HttpResponse = super().change_view(request, object_id, form_url, context)
+        return response
+
+    def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        """What else the page's template needs."""
+        return {}
+
+    def shown_actions(self, user: User, obj: Any) -> list[ShownAction]:
+        """The buttons, each with its reason when it is disabled."""
+        return [
+            ShownAction(
+                action.name,
+                action.label,
+                action.icon,
+                action.tone,
+                action.reason(user, obj),
+                action.link(obj)
+                if action.link
+                else reverse(f"admin:{self._name('do')}", args=[quote(obj.pk), action.name]),
+                posts=action.link is None,
+            )
+            for action in self.page_actions
+        ]
+
+    def action_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
+        """Do what a button says and return to the page."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        found = self.get_object(request, unquote(object_id))
+        action = next((a for a in self.page_actions if a.name == name and a.act), None)
+        if found is None or action is None or action.act is None:
+            raise Http404
+        if not may(request.user, action.permission):
+            raise PermissionDenied
+        try:
+            messages.success(request, action.act(request.user, found))
+        except PortalError as error:
+            messages.error(request, error.message)
+        return redirect(reverse(f"admin:{self._name('change')}", args=[quote(found.pk)]))
+
+    def _name(self, page: str) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_{page}"

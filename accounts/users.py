@@ -1,0 +1,95 @@
+"""Create and change users; administrators only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from django.contrib.auth.models import Group
+from django.contrib.auth.models import User as PortalUser
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from accounts.roles import Permission, Role, User, require
+from audit.services import record
+from core.errors import TerminalError
+
+_TEXTS = frozenset({"username", "first_name", "last_name", "email", "is_active"})
+
+
+class UserInvalidError(TerminalError):
+    """Fields of a user break a rule; `details["errors"]` names each."""
+
+    code = "VALIDATION_FAILED"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+@transaction.atomic
+def create_user(*, actor: User, password: str, values: Mapping[str, Any]) -> PortalUser:
+    """Add a user with one role who may enter the console. Raises PermissionDeniedError,
+    UserInvalidError."""
+    require(actor, Permission.MANAGE_USERS)
+    user = PortalUser(is_staff=True)
+    user.set_password(password)
+    _apply(user, values)
+    user.groups.set([_group(values["role"])])
+    _tell(actor, user, "user.create", {}, values)
+    return user
+
+
+@transaction.atomic
+def update_user(*, actor: User, user: PortalUser, values: Mapping[str, Any]) -> PortalUser:
+    """Change a user. Nobody changes their own role or locks themselves out, so that a portal
+    never loses its last administrator by a slip. Raises PermissionDeniedError, UserInvalidError."""
+    require(actor, Permission.MANAGE_USERS)
+    user = PortalUser.objects.select_for_update().get(pk=user.pk)
+    if user.pk == actor.pk and {"role", "is_active"} & set(values):
+        name = "role" if "role" in values else "is_active"
+        text = "Another administrator must change your own access."
+        raise UserInvalidError(text, details={"errors": {name: [text]}})
+    before = {name: getattr(user, name) for name in values if name in _TEXTS}
+    if "role" in values:
+        before["role"] = ", ".join(sorted(user.groups.values_list("name", flat=True)))
+        user.groups.set([_group(values["role"])])
+    _apply(user, values)
+    _tell(actor, user, "user.update", before, values)
+    return user
+
+
+def password_was_set(*, actor: User, user: PortalUser) -> None:
+    """Leave in the audit trail that somebody set a user's password; never the password."""
+    _tell(actor, user, "user.password", {}, {})
+
+
+def _apply(user: PortalUser, values: Mapping[str, Any]) -> None:
+    for name in _TEXTS & set(values):
+        setattr(user, name, values[name])
+    try:
+        user.full_clean(exclude=["password"])
+    except ValidationError as error:
+        raise UserInvalidError(
+            "Please correct the user.", details={"errors": error.message_dict}
+        ) from None
+    user.save()
+
+
+def _group(role: str) -> Group:
+    return Group.objects.get(name=Role(role).value)
+
+
+def _tell(
+    actor: User,
+    user: PortalUser,
+    action: str,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+) -> None:
+    record(
+        actor=actor,
+        action=action,
+        object_type="user",
+        object_id=user.get_username()[:64],
+        before=before,
+        after=after,
+    )

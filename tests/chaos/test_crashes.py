@@ -1,0 +1,177 @@
+"""kill -9 of every kind of process while a loader catches up: each window is loaded exactly once.
+
+The checker is SQL of its own over source and target; it knows nothing of the portal's code.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from execution.models import LoaderExecutionLock, LoadHistory, Replica
+from loaders.models import LoaderState
+from tests.portal_database import PortalDatabase
+from tests.servers import SourceServer
+from tests.support.replica import (
+    ReplicaProcess,
+    descendants_of,
+    is_running,
+    replica,
+    wait_until,
+)
+from tests.support.scenes import START, Scene
+
+HOURS = 24 * 10
+SPEED = "0.05"
+"""Seconds that the source takes over each window, so that a kill meets a run under way."""
+
+
+@pytest.fixture
+def scene(committed_db: PortalDatabase, postgres_source: SourceServer) -> Scene:
+    """Ten days of orders to load in windows of four hours, from a source that takes its time."""
+    scene = Scene(
+        postgres_source,
+        max_query_period_seconds=4 * 3600,
+        min_interval_seconds=1,
+        end_at=START + timedelta(hours=HOURS),
+    )
+    Replica.objects.all().delete()
+    postgres_source.execute("ALTER TABLE orders RENAME TO all_orders")
+    postgres_source.execute(
+        "INSERT INTO all_orders SELECT %s::timestamptz + n * interval '10 minutes', "
+        "'region ' || n %% 7, 'channel ' || n %% 3, n FROM generate_series(0, %s) n",
+        [START, HOURS * 6 - 1],
+    )
+    postgres_source.execute(
+        "CREATE FUNCTION pause() RETURNS boolean LANGUAGE sql VOLATILE AS "
+        f"$$ SELECT pg_sleep({SPEED}) IS NOT NULL $$"
+    )
+    postgres_source.execute(
+        "CREATE VIEW orders AS SELECT o.* FROM all_orders o, (SELECT pause() AS done) p "
+        "WHERE p.done"
+    )
+    return scene
+
+
+def has_finished() -> bool:
+    return LoaderState.objects.filter(last_load_timestamp=START + timedelta(hours=HOURS)).exists()
+
+
+def progress() -> float:
+    stamp = LoaderState.objects.get().last_load_timestamp
+    return 0.0 if stamp is None else (stamp - START) / timedelta(hours=HOURS)
+
+
+def check(source: SourceServer) -> None:
+    """Source and target row by row, and no lock, run or double left."""
+    expected = source.execute(
+        "SELECT date_trunc('hour', at), region, channel, count(*), sum(amount) "
+        "FROM all_orders GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT s.load_time_stamp, c.segment_1, c.segment_2, s.rec_count, s.sum_val "
+            "FROM signals.signals_history s JOIN signals.segment_combination c "
+            "USING (segment_code) ORDER BY 1, 2, 3"
+        )
+        assert cursor.fetchall() == expected
+        cursor.execute("SELECT count(*) FROM loader_execution_lock WHERE NOT released")
+        assert cursor.fetchone() == (0,)
+        cursor.execute("SELECT count(*) FROM load_history WHERE status = 'RUNNING'")
+        assert cursor.fetchone() == (0,)
+        cursor.execute("SELECT range_to - range_from, state FROM coverage")
+        assert cursor.fetchall() == [(timedelta(hours=HOURS), "LOADED")]
+
+
+def _is_past(before: float) -> bool:
+    return progress() > before
+
+
+VICTIMS: dict[str, Callable[[ReplicaProcess], int | None]] = {
+    "a busy exec worker": lambda r: _busy_worker(),
+    "the exec sentinel": lambda r: r.sentinel("exec"),
+    "the exec monitor": lambda r: _part(r, "exec", -2),
+    "the exec pusher": lambda r: _part(r, "exec", -1),
+    "the exec cluster": lambda r: r.cluster("exec"),
+    "the poll worker": lambda r: _part(r, "poll", 0),
+    "the poll cluster": lambda r: r.cluster("poll"),
+}
+
+
+def _busy_worker() -> int | None:
+    lock = LoaderExecutionLock.objects.active().filter(worker_pid__isnull=False).first()
+    return lock.worker_pid if lock else None
+
+
+def _part(process: ReplicaProcess, cluster: str, position: int) -> int | None:
+    parts = process.parts(cluster)
+    return parts[position] if parts else None
+
+
+def kill_when_there(process: ReplicaProcess, name: str) -> None:
+    """kill -9 the victim as soon as there is one."""
+    deadline = time.monotonic() + 40
+    while time.monotonic() < deadline:
+        pid = VICTIMS[name](process)
+        if pid is not None and is_running(pid):
+            process.kill(pid)
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"never there: {name}")
+
+
+def test_no_window_is_lost_or_doubled_whatever_single_process_is_killed(
+    scene: Scene, committed_db: PortalDatabase, tmp_path: Path
+) -> None:
+    order = list(VICTIMS)
+    random.Random(1).shuffle(order)
+    with replica(committed_db, tmp_path / "replica.log") as process:
+        for name in order:
+            before = progress()
+            wait_until(partial(_is_past, before), seconds=60, what=f"progress, then {name}")
+            assert not has_finished(), f"the catch-up ended before {name} could be killed"
+            kill_when_there(process, name)
+        wait_until(has_finished, seconds=120, what="the catch-up ends")
+        wait_until(
+            lambda: not LoaderExecutionLock.objects.active().exists(), seconds=30, what="no lock"
+        )
+        below = descendants_of(process.pid)
+        assert process.stop() == 0
+    assert not any(map(is_running, below))
+    assert LoadHistory.objects.filter(status="FAILED").exists()
+    check(scene.server)
+
+
+def test_a_new_start_goes_on_after_kill_9_of_the_whole_replica(
+    scene: Scene, committed_db: PortalDatabase, tmp_path: Path
+) -> None:
+    with replica(committed_db, tmp_path / "replica.log") as process:
+        wait_until(lambda: progress() > 0.1, seconds=60, what="the catch-up begins")
+        below = descendants_of(process.pid)
+        process.kill()
+        wait_until(lambda: not any(map(is_running, below)), seconds=5, what="no orphan is left")
+        assert not has_finished()
+    with replica(committed_db, tmp_path / "replica.log") as process:
+        wait_until(has_finished, seconds=120, what="the catch-up ends")
+        assert process.stop() == 0
+    check(scene.server)
+
+
+def test_a_drained_replica_finishes_its_runs_and_leaves_nothing(
+    scene: Scene, committed_db: PortalDatabase, tmp_path: Path
+) -> None:
+    with replica(committed_db, tmp_path / "replica.log") as process:
+        wait_until(lambda: progress() > 0.1, seconds=60, what="the catch-up begins")
+        below = descendants_of(process.pid)
+        assert process.stop() == 0
+    assert not any(map(is_running, below))
+    assert not Replica.objects.exists()
+    assert not LoadHistory.objects.filter(status__in=["FAILED", "CANCELLED"]).exists()
+    assert not LoaderExecutionLock.objects.active().filter(claimed_at__isnull=False).exists()

@@ -1,0 +1,267 @@
+"""Every page of the console, for every role: the role table decides, and nothing else does."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission as ModelPermission
+from django.test import Client
+from django.urls import URLPattern, URLResolver, reverse
+
+from accounts.admin_access import PortalModelAdmin
+from accounts.roles import Role
+from execution.models import (
+    CoverageInterval,
+    LoaderExecutionLock,
+    LoadHistory,
+    Replica,
+    RunStatus,
+    Trigger,
+)
+from loaders.models import Loader, LoaderVersion
+from loaders.services import create_source, submit, update_loader
+from tests.support.people import People, person
+from tests.support.scenes import START, make_loader, order_sql
+
+pytestmark = pytest.mark.django_db
+
+MARKER = "planted_marker_in_sql"
+SECRET = "a-planted-source-password"
+EVERYBODY = frozenset(Role)
+ENTITLED = EVERYBODY - {Role.VIEWER}
+ADMIN = frozenset({Role.ADMIN})
+WRITERS = frozenset({Role.OPERATOR, Role.ADMIN})
+
+MODELS = {
+    "loaders_loader": (EVERYBODY, WRITERS),
+    "loaders_loaderversion": (EVERYBODY, frozenset()),
+    "loaders_sourcedatabase": (EVERYBODY, ADMIN),
+    "execution_loadhistory": (EVERYBODY, frozenset()),
+    "execution_coverageinterval": (EVERYBODY, frozenset()),
+    "execution_loaderexecutionlock": (ENTITLED, frozenset()),
+    "execution_replica": (ENTITLED, frozenset()),
+    "audit_auditevent": (ADMIN, frozenset()),
+    "auth_user": (ADMIN, ADMIN),
+}
+"""Who may open a model's list and pages, and who its form for a new one."""
+
+WITHOUT_ROLE = {"login", "logout", "password_change", "password_change_done", "jsi18n", "search"}
+OTHER = {"index", "app_list", "autocomplete", "view_on_site", None}
+ACTIONS = {
+    "submit": WRITERS,
+    "enable": WRITERS,
+    "disable": WRITERS,
+    "run": WRITERS,
+}
+
+
+class Place:
+    """One of everything that has a page."""
+
+    def __init__(self) -> None:
+        self.people = People()
+        source = create_source(
+            user=self.people.admin,
+            values={
+                "db_code": "SHOP",
+                "db_type": "POSTGRESQL",
+                "host": "127.0.0.1",
+                "port": 1,
+                "db_name": "shop",
+                "user_name": "reader",
+                "password": SECRET,
+            },
+        )
+        sql = order_sql("POSTGRESQL").replace("WHERE", f"WHERE region <> '{MARKER}' AND")
+        loader = make_loader(self.people, source, "ORDERS_HOURLY", loader_sql=sql)
+        self.loader: Loader = loader
+        window = (START, START + timedelta(hours=1))
+        self.execution = LoadHistory.objects.create(
+            loader=loader,
+            version=LoaderVersion.objects.get(),
+            trigger=Trigger.SCHEDULE,
+            status=RunStatus.FAILED,
+            start_time=START,
+            query_from_time=window[0],
+            query_to_time=window[1],
+            error_code="SOURCE_SQL_FAILED",
+            source_error=f"the source quotes {MARKER}",
+            stack_trace=f"a trace quotes {MARKER}",
+            replica_name="secret-replica",
+        )
+        lock = LoaderExecutionLock.objects.create(
+            loader=loader,
+            load_history=self.execution,
+            window_from=window[0],
+            window_to=window[1],
+            lease_until=START,
+        )
+        coverage = CoverageInterval.objects.create(
+            loader=loader, range_from=window[0], range_to=window[1], state="FAILED"
+        )
+        replica = Replica.objects.create(
+            name="secret-replica",
+            version="1",
+            slots=1,
+            pid=1,
+            started_at=START,
+            heartbeat_at=START,
+        )
+        update_loader(user=self.people.operator, loader=loader, values={"lateness_seconds": 90})
+        version = submit(user=self.people.operator, loader=loader)
+        event = admin.site.get_model_admin(_model("audit_auditevent")).model.objects.first()
+        self.objects: dict[str, Any] = {
+            "loaders_loader": loader,
+            "loaders_loaderversion": version,
+            "loaders_sourcedatabase": source,
+            "execution_loadhistory": self.execution,
+            "execution_coverageinterval": coverage,
+            "execution_loaderexecutionlock": lock,
+            "execution_replica": replica,
+            "audit_auditevent": event,
+            "auth_user": self.people.viewer,
+        }
+
+    def user(self, role: Role) -> Any:
+        return getattr(self.people, role.value)
+
+
+def _model(name: str) -> Any:
+    return next(
+        m for m in admin.site._registry if name == f"{m._meta.app_label}_{m._meta.model_name}"
+    )
+
+
+@pytest.fixture
+def place() -> Place:
+    return Place()
+
+
+def client_of(user: Any) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def pages(place: Place) -> list[tuple[str, frozenset[Role]]]:
+    """Every page that shows something, and who may open it."""
+    listed: list[tuple[str, frozenset[Role]]] = [(reverse("admin:index"), EVERYBODY)]
+    for name, (viewers, adders) in MODELS.items():
+        key = [place.objects[name].pk]
+        listed += [
+            (reverse(f"admin:{name}_changelist"), viewers),
+            (reverse(f"admin:{name}_change", args=key), viewers),
+            (reverse(f"admin:{name}_add"), adders),
+            (reverse(f"admin:{name}_delete", args=key), frozenset()),
+        ]
+    key = [place.people.viewer.pk]
+    listed.append((reverse("admin:auth_user_password_change", args=key), ADMIN))
+    return listed
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_each_role_opens_the_pages_of_the_role_table_and_no_other(place: Place, role: Role) -> None:
+    client = client_of(place.user(role))
+    found = {page: client.get(page).status_code for page, _ in pages(place)}
+    assert found == {page: 200 if role in roles else 403 for page, roles in pages(place)}
+
+
+def test_nobody_gets_in_without_signing_in_or_without_being_staff(place: Place) -> None:
+    outsider = person(Role.ADMIN, "outsider")
+    outsider.is_staff = False
+    outsider.save()
+    for client in (Client(), client_of(outsider)):
+        found = {page: client.get(page).status_code for page, _ in pages(place)}
+        assert set(found.values()) == {302}, found
+
+
+def test_model_permissions_of_django_give_nothing(place: Place) -> None:
+    nobody = get_user_model().objects.create_user("nobody", password="x", is_staff=True)
+    nobody.user_permissions.set(ModelPermission.objects.all())
+    client = client_of(nobody)
+    found = {page: client.get(page).status_code for page, _ in pages(place)}
+    assert set(found.values()) == {403}, found
+
+
+def test_sign_in_needs_a_role_and_is_audited(place: Place) -> None:
+    get_user_model().objects.create_user("nobody", password="x-x-x-x-x", is_staff=True)
+    answer = Client().post(reverse("admin:login"), {"username": "nobody", "password": "x-x-x-x-x"})
+    assert "has no role yet" in answer.content.decode()
+    events = _model("audit_auditevent").objects.filter(action="login.failed")
+    assert [event.object_id for event in events] == ["nobody"]
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_each_role_does_the_acts_of_the_role_table_and_no_other(place: Place, role: Role) -> None:
+    client = client_of(place.user(role))
+    key = place.loader.pk
+    for action, roles in ACTIONS.items():
+        answer = client.post(reverse("admin:loaders_loader_do", args=[key, action]))
+        assert answer.status_code == (302 if role in roles else 403), action
+    execution = place.execution.pk
+    answer = client.post(reverse("admin:execution_loadhistory_do", args=[execution, "cancel"]))
+    assert answer.status_code == (302 if role in WRITERS else 403)
+    version = place.objects["loaders_loaderversion"].pk
+    answer = client.post(
+        reverse("admin:loaders_loaderversion_change", args=[version]), {"reject": "1"}
+    )
+    assert answer.status_code == (200 if role in {Role.APPROVER, Role.ADMIN} else 403)
+    for name, (_, changers) in MODELS.items():
+        address = reverse(f"admin:{name}_change", args=[place.objects[name].pk])
+        if name != "loaders_loaderversion":
+            assert client.post(address, {}).status_code == (200 if role in changers else 403), name
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_sql_and_what_quotes_it_is_shown_to_the_entitled_only_and_passwords_to_nobody(
+    place: Place, role: Role
+) -> None:
+    client = client_of(place.user(role))
+    opened = [page for page, roles in pages(place) if role in roles]
+    texts = {page: client.get(page).content.decode() for page in opened}
+    assert not [page for page, text in texts.items() if SECRET in text]
+    with_sql = [page for page, text in texts.items() if MARKER in text]
+    with_replica = [page for page, text in texts.items() if "secret-replica" in text]
+    if role is Role.VIEWER:
+        assert (with_sql, with_replica) == ([], [])
+    else:
+        assert len(with_sql) == 3  # loader, version, execution
+        assert len(with_replica) == 4  # an execution and a replica, and their lists
+
+
+def test_an_address_cannot_probe_fields_that_the_page_does_not_show(place: Place) -> None:
+    client = client_of(place.people.viewer)
+    for page, lookup in (
+        ("execution_loadhistory", "source_error__isnull"),
+        ("execution_loadhistory", "replica_name"),
+        ("execution_loadhistory", "loader__source_database__host__startswith"),
+        ("loaders_loader", "source_database__user_name__startswith"),
+        ("loaders_loader", "loader_sql__isnull"),
+        ("loaders_sourcedatabase", "password__isnull"),
+    ):
+        answer = client.get(reverse(f"admin:{page}_changelist"), {lookup: "1"})
+        assert answer.status_code == 400, lookup
+
+
+def test_every_page_of_the_console_is_in_these_tables() -> None:
+    def names(patterns: list[Any]) -> set[str | None]:
+        found: set[str | None] = set()
+        for pattern in patterns:
+            if isinstance(pattern, URLResolver):
+                found |= names(list(pattern.url_patterns))
+            elif isinstance(pattern, URLPattern):
+                found.add(pattern.name)
+        return found
+
+    parts = ("changelist", "change", "add", "delete", "history")
+    known = {f"{model}_{part}" for model in MODELS for part in parts}
+    known |= {"loaders_loader_do", "execution_loadhistory_do", "auth_user_password_change"}
+    assert names(admin.site.urls[0]) - known - WITHOUT_ROLE - OTHER == set()
+
+
+def test_every_model_of_the_console_goes_by_the_role_table() -> None:
+    assert all(isinstance(found, PortalModelAdmin) for found in admin.site._registry.values())

@@ -1,0 +1,134 @@
+"""The portal as a web server of its own, and people in headless Chromium."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, sync_playwright
+
+from loaderportal.demo.processes import free_port
+from tests.portal_database import ROOT, PortalDatabase
+from tests.support.people import PASSWORD
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+_ARGUMENTS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+_GUNICORN = ("--workers", "1", "--threads", "4", "--log-level", "warning")
+_START_SECONDS = 30.0
+
+
+@contextmanager
+def portal_server(database: PortalDatabase) -> Iterator[str]:
+    """Serve the portal over this database, as production does; the address."""
+    address = f"127.0.0.1:{free_port()}"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", "loaderportal.wsgi", "--bind", address, *_GUNICORN],
+        cwd=ROOT,
+        env={**os.environ, "DATABASE_URL": database.url(), "LOADERPORTAL_LOG_LEVEL": "WARNING"},
+        stdin=subprocess.DEVNULL,
+    )
+    try:
+        _wait_for(f"http://{address}/admin/login/", process)
+        yield f"http://{address}"
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + _START_SECONDS
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            raise AssertionError(f"The web server ended with {process.returncode}.")
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except (urllib.error.URLError, TimeoutError):
+            time.sleep(0.1)
+    raise AssertionError(f"The web server did not answer within {_START_SECONDS} s.")
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium; without one the test fails."""
+    path = next(filter(None, map(shutil.which, _NAMES)), None)
+    if path is None:
+        raise AssertionError("There is no Chromium on this machine: apt-get install chromium.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(_ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+class Visitor:
+    """One signed-in person. Keeps the source of every page opened and what the browser
+    complained about."""
+
+    def __init__(self, browser: Browser, address: str, user: Any, *, width: int = 1440) -> None:
+        self._address = address
+        self.sources: list[str] = []
+        self.complaints: list[str] = []
+        context = browser.new_context(viewport={"width": width, "height": 900})
+        self.page: Page = context.new_page()
+        self.page.on("console", self._note)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self._sign_in(user)
+
+    def open(self, path: str) -> None:
+        """Go to a page of the portal, which must answer with it."""
+        answer = self.page.goto(self._address + path)
+        assert answer is not None
+        assert answer.status == 200, (answer.status, path)
+        self.sources += [answer.text(), self.page.content()]
+
+    def click(self, target: Locator) -> None:
+        """Click what leads to another page of the portal."""
+        with self.page.expect_navigation():
+            target.click()
+        self.sources.append(self.page.content())
+
+    def action(self, name: str) -> Locator:
+        """A button above the form of an object's page."""
+        return self.page.locator(f'[data-action="{name}"]')
+
+    def text(self, selector: str = "body") -> str:
+        """What a person reads there."""
+        return self.page.locator(selector).inner_text()
+
+    def address_of(self, name: str, query: str) -> str:
+        """Path of the first object that a list finds."""
+        self.open(f"/admin/{name}/?q={query}")
+        link = self.page.locator("#result_list tbody a").first.get_attribute("href")
+        assert link is not None, f"{name} shows no {query}"
+        return link
+
+    def _sign_in(self, user: Any) -> None:
+        self.page.goto(f"{self._address}/admin/")
+        self.page.fill("#id_username", user.get_username())
+        self.page.fill("#id_password", PASSWORD)
+        self.click(self.page.locator("#login-form button[type=submit]"))
+
+    def _note(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.complaints.append(f"{message.text} ({message.location})")
