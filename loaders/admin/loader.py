@@ -16,12 +16,12 @@ from django.utils.safestring import SafeString
 
 from accounts.admin_actions import ActionPageAdmin, PageAction
 from accounts.roles import Permission, may
-from audit.services import record
 from core.display import NOTHING, Tone, badge, instant_text, span_text
 from loaders.admin.actions import APPROVE, DISABLE, ENABLE, REJECT, SUBMIT
 from loaders.admin.forms import LoaderForm
 from loaders.dialects import DatabaseType
 from loaders.models import ApprovalStatus, Loader, LoadStatus
+from loaders.services import show_sql
 from loaders.sql_guard import Finding, Verdict, validate
 
 _APPROVAL = {
@@ -175,11 +175,9 @@ class LoaderAdmin(ActionPageAdmin):
         """The page; that somebody saw the SQL is in the audit trail."""
         response: HttpResponse = super().change_view(request, object_id, *args, **kwargs)
         shows_sql = request.method == "GET" and response.status_code == 200
-        if shows_sql and may(request.user, Permission.VIEW_SQL):
+        if shows_sql:
             code = response.context_data["original"].loader_code  # type: ignore[attr-defined]
-            record(
-                actor=request.user, action="loader.view_sql", object_type="loader", object_id=code
-            )
+            show_sql(user=request.user, loader_code=code)
         return response
 
     def page_context(self, request: HttpRequest, obj: Loader) -> dict[str, Any]:

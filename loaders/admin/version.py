@@ -18,7 +18,6 @@ from django.utils.safestring import SafeString
 
 from accounts.admin_access import PortalModelAdmin
 from accounts.roles import Permission, User, may, refusal
-from audit.services import record
 from core.display import Tone, badge, instant_text
 from core.errors import PortalError
 from loaders.admin.actions import own_edit
@@ -26,7 +25,7 @@ from loaders.admin.changes import settings_of, sql_diff, sql_of
 from loaders.admin.forms import DecisionForm
 from loaders.exceptions import InvalidTransitionError
 from loaders.models import Decision, Loader, LoaderVersion
-from loaders.services import approve, reject
+from loaders.services import approve, reject, show_sql
 
 _TONES = {
     Decision.PENDING: Tone.WAITING,
@@ -139,6 +138,9 @@ class LoaderVersionAdmin(PortalModelAdmin):
     def _page(
         self, request: HttpRequest, version: LoaderVersion, form: DecisionForm
     ) -> TemplateResponse:
+        with_sql = show_sql(
+            user=request.user, loader_code=version.loader.loader_code, version=version.number
+        )
         context = {
             **self.admin_site.each_context(request),
             "model_admin": self,
@@ -151,16 +153,8 @@ class LoaderVersionAdmin(PortalModelAdmin):
             "is_waiting": version.decision == Decision.PENDING,
             "approval_blocked": _blocked(request.user, version.loader, own=True),
             "rejection_blocked": _blocked(request.user, version.loader, own=False),
-            **_differences(version, with_sql=may(request.user, Permission.VIEW_SQL)),
+            **_differences(version, with_sql=with_sql),
         }
-        if may(request.user, Permission.VIEW_SQL):
-            record(
-                actor=request.user,
-                action="loader.view_sql",
-                object_type="loader",
-                object_id=version.loader.loader_code,
-                after={"version": version.number},
-            )
         return TemplateResponse(request, "console/review.html", context)
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from rest_framework import serializers
 
-from accounts.roles import Permission, may
 from core.api.serializers import Strict
 from loaders.dialects import DatabaseType
 from loaders.models import Loader, SourceDatabase
@@ -50,7 +49,7 @@ class LoaderBody(Strict, serializers.ModelSerializer[Loader]):
 
 
 class LoaderAnswer(LoaderBody):
-    """A loader as it is shown; its SQL only to those who may see it."""
+    """A loader as it is shown in lists and after an act: without its SQL."""
 
     source_database = serializers.CharField(source="source_database.db_code")
     version = serializers.IntegerField(source="approved_version.number", default=None)
@@ -63,7 +62,7 @@ class LoaderAnswer(LoaderBody):
     class Meta(LoaderBody.Meta):
         fields = (
             "id",
-            *LoaderBody.Meta.fields,
+            *(name for name in LoaderBody.Meta.fields if name != "loader_sql"),
             "approval_status",
             "version",
             "load_status",
@@ -75,11 +74,16 @@ class LoaderAnswer(LoaderBody):
             "updated_at",
         )
 
-    def to_representation(self, instance: Loader) -> dict[str, Any]:
-        if not may(self.context["request"].user, Permission.VIEW_SQL):
-            self.fields.pop("loader_sql", None)
-        answer: dict[str, Any] = super().to_representation(instance)
-        return answer
+    def get_field_names(self, declared_fields: Any, info: Any) -> list[str]:
+        """As in Meta, though the SQL is declared above."""
+        return list(self.Meta.fields)
+
+
+class LoaderWithSql(LoaderAnswer):
+    """A loader as it is shown to somebody who may see its SQL."""
+
+    class Meta(LoaderAnswer.Meta):
+        fields = (*LoaderAnswer.Meta.fields, "loader_sql")
 
 
 class SourceBody(Strict, serializers.ModelSerializer[SourceDatabase]):

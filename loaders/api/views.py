@@ -18,6 +18,7 @@ from loaders import services
 from loaders.api.serializers import (
     LoaderAnswer,
     LoaderBody,
+    LoaderWithSql,
     SourceBody,
     SubmitBody,
     ValidateBody,
@@ -39,7 +40,7 @@ class LoaderList(ListAPIView[Loader]):
 
     def post(self, request: Request) -> Response:
         loader = services.create_loader(user=request.user, values=valid_body(LoaderBody, request))
-        return _loader_answer(request, loader, status.HTTP_201_CREATED)
+        return _loader_answer(loader, status.HTTP_201_CREATED)
 
 
 class LoaderDetail(APIView):
@@ -48,14 +49,17 @@ class LoaderDetail(APIView):
     needs = {"GET": Permission.VIEW, "PATCH": Permission.EDIT_LOADERS}
 
     def get(self, request: Request, code: str) -> Response:
-        return _loader_answer(request, services.get_loader(code))
+        loader = services.get_loader(code)
+        if services.show_sql(user=request.user, loader_code=loader.loader_code):
+            return Response(LoaderWithSql(loader).data)
+        return Response(LoaderAnswer(loader).data)
 
     def patch(self, request: Request, code: str) -> Response:
         values = valid_body(LoaderBody, request, partial=True)
         loader = services.update_loader(
             user=request.user, loader=services.get_loader(code), values=values
         )
-        return _loader_answer(request, loader)
+        return _loader_answer(loader)
 
 
 class LoaderSubmit(APIView):
@@ -67,7 +71,7 @@ class LoaderSubmit(APIView):
         comment = valid_body(SubmitBody, request)["comment"]
         loader = services.get_loader(code)
         services.submit(user=request.user, loader=loader, comment=comment)
-        return _loader_answer(request, loader)
+        return _loader_answer(loader)
 
 
 class LoaderApprove(APIView):
@@ -79,7 +83,7 @@ class LoaderApprove(APIView):
         comment = valid_body(SubmitBody, request)["comment"]
         loader = services.get_loader(code)
         services.approve(user=request.user, loader=loader, comment=comment)
-        return _loader_answer(request, loader)
+        return _loader_answer(loader)
 
 
 class LoaderReject(APIView):
@@ -91,7 +95,7 @@ class LoaderReject(APIView):
         comment = valid_body(SubmitBody, request)["comment"]
         loader = services.get_loader(code)
         services.reject(user=request.user, loader=loader, comment=comment)
-        return _loader_answer(request, loader)
+        return _loader_answer(loader)
 
 
 class LoaderEnable(APIView):
@@ -101,7 +105,7 @@ class LoaderEnable(APIView):
 
     def post(self, request: Request, code: str) -> Response:
         loader = services.enable(user=request.user, loader=services.get_loader(code))
-        return _loader_answer(request, loader)
+        return _loader_answer(loader)
 
 
 class LoaderDisable(APIView):
@@ -111,7 +115,7 @@ class LoaderDisable(APIView):
 
     def post(self, request: Request, code: str) -> Response:
         loader = services.disable(user=request.user, loader=services.get_loader(code))
-        return _loader_answer(request, loader)
+        return _loader_answer(loader)
 
 
 class SqlValidate(APIView):
@@ -162,6 +166,6 @@ class SourceDetail(APIView):
         return Response(SourceBody(source).data)
 
 
-def _loader_answer(request: Request, loader: Loader, code: int = status.HTTP_200_OK) -> Response:
+def _loader_answer(loader: Loader, code: int = status.HTTP_200_OK) -> Response:
     fresh: Any = services.get_loader(loader.loader_code)
-    return Response(LoaderAnswer(fresh, context={"request": request}).data, status=code)
+    return Response(LoaderAnswer(fresh).data, status=code)

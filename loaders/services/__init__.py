@@ -5,6 +5,7 @@ from loaders.services.definitions import create_loader, get_loader, update_loade
 from loaders.services.enabling import disable, enable
 from loaders.services.fitness import approved_definition, report_tampering
 from loaders.services.sources import create_source, get_source, update_source
+from loaders.services.viewing import show_sql
 
 __all__ = [
     "approve",
@@ -17,6 +18,7 @@ __all__ = [
     "get_source",
     "reject",
     "report_tampering",
+    "show_sql",
     "submit",
     "update_loader",
     "update_source",

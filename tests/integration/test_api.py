@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client as HttpClient
 
+from audit.models import AuditEvent
 from execution.models import Replica
 from execution.models.lock import ClockTimestamp
 from tests.support.api import Client
@@ -91,6 +92,10 @@ def test_a_viewer_sees_loaders_without_their_sql(approved: People) -> None:
     assert "loaderSql" not in seen
     _, full = Client(approved.operator).get("loaders/ORDERS_HOURLY")
     assert full["loaderSql"] == LOADER["loaderSql"]
+    views = AuditEvent.objects.filter(action="loader.view_sql")
+    assert [view.actor_name for view in views] == ["operator-person"]
+    _, page = Client(approved.operator).get("loaders")
+    assert "loaderSql" not in page["results"][0]
 
 
 @pytest.mark.parametrize(
