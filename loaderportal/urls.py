@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -31,6 +32,7 @@ def _endpoint(address: str, view: Any) -> URLPattern:
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("favicon.ico", RedirectView.as_view(url=f"/{settings.STATIC_URL}console/icon.svg")),
     path("admin/", admin.site.urls),
     re_path(r"^(?:actuator/)?health/liveness/?$", health.liveness),
     re_path(r"^(?:actuator/)?health/readiness/?$", health.readiness),
