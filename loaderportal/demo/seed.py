@@ -15,6 +15,7 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 
 from accounts.roles import Role
+from accounts.users import create_user
 from audit.services import record
 from loaderportal.demo.definitions import (
     AIRLINE,
@@ -54,28 +55,36 @@ class SeedValues:
 def seed(values: SeedValues) -> None:
     """Make what is missing and leave alone what exists; only a source whose port has changed is
     told so, and the demo's own loaders are approved anew then."""
-    people = {role: ensure_user(role, values.users[role.value]) for role in Role}
+    people = _ensure_people(values.users)
     sources = {code: _ensure_source(people, code, of) for code, of in values.sources.items()}
     _ensure_loader(people, sources[AIRLINE], flights_loader())
     _ensure_loader(people, sources[PAYMENTS], payments_loader(values.payments_begin))
 
 
 @transaction.atomic
-def ensure_user(role: Role, password: str) -> Any:
-    """The person named after the role, who may enter the console; made if there is none."""
+def _ensure_people(passwords: Mapping[str, str]) -> dict[Role, Any]:
+    """The person named after each role, made if there is none: the administrator by the system,
+    since there is nobody else yet, and the others by the administrator."""
     users = get_user_model().objects
-    known = users.filter(username=role.value).first()
-    if known is not None:
-        return known
-    user = users.create_user(role.value, password=password, is_staff=True)
-    user.groups.add(Group.objects.get(name=role.value))
-    record(
-        actor=None,
-        action="user.create",
-        object_type="user",
-        object_id=role.value,
-        after={"role": role.value},
-    )
+    people: dict[Role, Any] = {}
+    for role in (Role.ADMIN, *(role for role in Role if role != Role.ADMIN)):
+        known = users.filter(username=role.value).first()
+        if known is None and role == Role.ADMIN:
+            known = _first_administrator(passwords[role.value])
+        people[role] = known or create_user(
+            actor=people[Role.ADMIN],
+            password=passwords[role.value],
+            values={"username": role.value, "role": role.value},
+        )
+    return people
+
+
+def _first_administrator(password: str) -> Any:
+    name = Role.ADMIN.value
+    user = get_user_model().objects.create_user(name, password=password, is_staff=True)
+    user.groups.add(Group.objects.get(name=name))
+    after = {"username": name, "role": name}
+    record(actor=None, action="user.create", object_type="user", object_id=name, after=after)
     return user
 
 
