@@ -67,10 +67,10 @@ class ExecutionAnswer(serializers.ModelSerializer[LoadHistory]):
         return execution.status == RunStatus.RUNNING and execution.claimed_at is None
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        """Source errors quote SQL and data: only those see them who may see SQL."""
+        """Source errors quote SQL and data: only those see them who may see SQL, and replicas."""
         fields: dict[str, Any] = super().get_fields()
         if not may(self.context["request"].user, Permission.VIEW_SQL):
-            del fields["source_error"], fields["stack_trace"]
+            del fields["source_error"], fields["stack_trace"], fields["replica_name"]
         return fields
 
 

@@ -15,7 +15,7 @@ from django.db import DatabaseError, connection
 
 from core.clock import database_now
 from execution.clusters import CLUSTERS, ClusterProcess
-from execution.hints import POLL_CLUSTER, hint_cycle
+from execution.hints import EXEC_CLUSTER, POLL_CLUSTER, hint_cycle
 from execution.models import LoaderExecutionLock, Replica
 from execution.models.lock import ClockTimestamp
 from execution.scheduler import last_cycle_at
@@ -84,9 +84,10 @@ class Supervisor:
 
     def _turn(self) -> None:
         now = time.monotonic()
-        for cluster in self._clusters.values():
-            cluster.watch()
+        died = [name for name, cluster in self._clusters.items() if cluster.watch()]
         try:
+            if EXEC_CLUSTER in died:  # all its processes are dead: their runs need no lease to end
+                release_replica(settings.REPLICA_NAME)
             if now >= self._next_beat:
                 self._next_beat = now + _BEAT_SECONDS
                 self._beat()

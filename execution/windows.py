@@ -36,6 +36,16 @@ class TimePlan:
         """The boundary before which no row is still expected, by that clock."""
         return self.grain.floor(now - self.lateness)
 
+    @property
+    def last_boundary(self) -> datetime | None:
+        """Where the grain that holds end_at ends; None for a loader without end."""
+        return None if self.end_at is None else self.grain.ceil(self.end_at)
+
+    def readable_until(self, now: datetime) -> datetime:
+        """The boundary up to which may be read: closed time, and not beyond the last grain."""
+        closed, last = self.closed_until(now), self.last_boundary
+        return closed if last is None else min(closed, last)
+
     def longest_from(self, start: datetime) -> datetime:
         """Where a window from boundary `start` ends at the latest.
 
@@ -55,21 +65,13 @@ class NotDueReason(StrEnum):
 
 
 @dataclass(frozen=True)
-class Planned:
-    """The window to read; `still_behind` when max_query_period alone cut it short."""
-
-    window: Window
-    still_behind: bool
-
-
-@dataclass(frozen=True)
 class NotDue:
     """Nothing to read now."""
 
     reason: NotDueReason
 
 
-def plan_next(plan: TimePlan, watermark: datetime | None, now: datetime) -> Planned | NotDue:
+def plan_next(plan: TimePlan, watermark: datetime | None, now: datetime) -> Window | NotDue:
     """The next live window of a loader (spec 5).
 
     From the watermark, else start_at, else default_lookback before `now`, floored to grain; over
@@ -80,16 +82,24 @@ def plan_next(plan: TimePlan, watermark: datetime | None, now: datetime) -> Plan
     if watermark is not None and watermark > now:
         return NotDue(NotDueReason.WATERMARK_IN_FUTURE)
     start = plan.grain.floor(watermark or plan.start_at or now - plan.default_lookback)
-    closed = plan.closed_until(now)
-    if plan.end_at is not None:
-        last = plan.grain.ceil(plan.end_at)
-        if start >= last:
-            return NotDue(NotDueReason.ENDED)
-        closed = min(closed, last)
+    closed = plan.readable_until(now)
+    if plan.last_boundary is not None and start >= plan.last_boundary:
+        return NotDue(NotDueReason.ENDED)
     if start >= closed:
         return NotDue(NotDueReason.NOTHING_CLOSED)
-    longest = plan.longest_from(start)
-    return Planned(Window(start, min(longest, closed)), still_behind=longest < closed)
+    return Window(start, min(plan.longest_from(start), closed))
+
+
+def is_still_behind(plan: TimePlan, window: Window, watermark: datetime, now: datetime) -> bool:
+    """Whether a loader that has just loaded `window` is due again at once (spec 5).
+
+    So when max_query_period alone ended the window; and when the window reached end_at but the
+    watermark, at the greatest stamp, did not: waiting brings nothing more.
+    """
+    if plan.longest_from(window.start) < plan.readable_until(now):
+        return True
+    last = plan.last_boundary
+    return last is not None and watermark < last == window.end
 
 
 def shrink(window: Window, plan: TimePlan, source_now: datetime) -> Window | None:

@@ -6,7 +6,7 @@ lock are locked only here, in that order, so that heartbeat and cancel never wai
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from audit.models import LoaderEvent
 from audit.services import emit
@@ -22,6 +22,7 @@ from execution.services.coverage import update_coverage
 from execution.services.dispatch import time_plan
 from execution.services.release import release_or_fail
 from execution.watermark import advance
+from execution.windows import is_still_behind
 from loaders.models import Loader, LoaderState, LoadStatus
 from loaders.policies import PurgeStrategy
 from signals.writer import Written
@@ -78,19 +79,10 @@ def _advance_state(claimed: Claimed, window: Window, written: Written) -> None:
     state.next_due_at = next_due_after_success(
         state.last_attempt_at or now,
         timedelta(seconds=min_interval),
-        still_behind=_is_cut_short(claimed, window, now),
+        still_behind=is_still_behind(time_plan(governed), window, state.last_load_timestamp, now),
     )
     state.load_status = LoadStatus.IDLE
     state.last_success_timestamp = now
     state.consecutive_failures = 0
     state.data_version += 1
     state.save()
-
-
-def _is_cut_short(claimed: Claimed, window: Window, now: datetime) -> bool:
-    """Whether max_query_period alone ended the window: the loader is still behind."""
-    plan = time_plan(claimed.settings)
-    longest = plan.longest_from(window.start)
-    closed = plan.closed_until(now)
-    end = plan.end_at
-    return longest < (closed if end is None else min(closed, plan.grain.ceil(end)))

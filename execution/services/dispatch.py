@@ -24,7 +24,7 @@ from execution.exceptions import (
 )
 from execution.hints import hint_execution
 from execution.models import LoaderExecutionLock, LoadHistory, Replica, Trigger
-from execution.windows import NotDue, NotDueReason, Planned, TimePlan, plan_next
+from execution.windows import NotDue, NotDueReason, TimePlan, plan_next
 from loaders.definition import RunSettings
 from loaders.models import Loader, LoaderState, LoadStatus
 from loaders.services import approved_definition
@@ -73,8 +73,8 @@ def dispatch(
             requested_by=requested_by,
             source_db_code=loader.source_database.db_code,
             start_time=now,
-            query_from_time=planned.window.start,
-            query_to_time=planned.window.end,
+            query_from_time=planned.start,
+            query_to_time=planned.end,
             correlation_id=correlation_id(),
         )
         lock = _lock(history, planned, now)
@@ -86,12 +86,12 @@ def dispatch(
     return history
 
 
-def _lock(history: LoadHistory, planned: Planned, now: datetime) -> LoaderExecutionLock:
+def _lock(history: LoadHistory, window: Window, now: datetime) -> LoaderExecutionLock:
     return LoaderExecutionLock.objects.create(
         loader=history.loader,
         load_history=history,
-        window_from=planned.window.start,
-        window_to=planned.window.end,
+        window_from=window.start,
+        window_to=window.end,
         lease_until=now + settings.LEASE,
     )
 
@@ -148,8 +148,3 @@ def require_planned(result: LoadHistory | NotDue, loader: Loader) -> LoadHistory
         NotDueReason.ENDED: "it has loaded everything up to its end",
     }
     raise NothingToLoadError(f"{loader.loader_code} has nothing to load: {reasons[result.reason]}.")
-
-
-def window_of(lock: LoaderExecutionLock) -> Window:
-    """The window a lock stands for."""
-    return Window(lock.window_from, lock.window_to)

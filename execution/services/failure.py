@@ -14,7 +14,13 @@ from audit.services import emit
 from core.clock import database_now
 from core.errors import PortalError
 from execution.coverage import Outcome
-from execution.exceptions import LockLostError, RunCancelledError
+from execution.exceptions import (
+    ControlDatabaseError,
+    LeaseExpiredError,
+    LockLostError,
+    NotClaimedError,
+    RunCancelledError,
+)
 from execution.hints import hint_cycle
 from execution.models import LoaderExecutionLock, LoadHistory, RunStatus
 from execution.retry import backoff
@@ -28,6 +34,9 @@ from loaders.exceptions import (
 from loaders.models import Loader, LoaderState, LoadStatus
 from loaders.services import report_tampering
 
+_OURS = (ControlDatabaseError, LeaseExpiredError, NotClaimedError)
+"""What the source has no part in: the window is tried again without the loader's own interval."""
+
 _CALLED_OFF = (RunCancelledError, LoaderDisabledError, LoaderNotApprovedError)
 
 
@@ -38,6 +47,7 @@ class Failure:
     code: str
     message: str
     is_cancellation: bool = False
+    is_of_portal: bool = False
     source_error: str | None = None
     stack_trace: str | None = None
 
@@ -49,6 +59,7 @@ class Failure:
             code=error.code,
             message=error.message,
             is_cancellation=isinstance(error, _CALLED_OFF),
+            is_of_portal=isinstance(error, _OURS),
             source_error=getattr(error, "raw", None),
             stack_trace=stack_trace,
         )
@@ -81,7 +92,8 @@ def _fail_state(loader: Loader, failure: Failure) -> None:
     else:
         state.load_status = LoadStatus.FAILED
         state.consecutive_failures += 1
-        state.next_due_at = now + backoff(state.consecutive_failures, min_interval, random.random())
+        interval = timedelta() if failure.is_of_portal else min_interval
+        state.next_due_at = now + backoff(state.consecutive_failures, interval, random.random())
     state.save()
 
 

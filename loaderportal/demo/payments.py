@@ -20,7 +20,7 @@ CREATE TABLE payment (
 _HISTORY_BEGINS = "date_trunc('minute', now()) - interval '1 day'"
 _LONGEST_PAUSE_STEPS = 2 * 86_400
 """However long the demo stood still, the pause is filled in at most so many steps."""
-# Up to three payments a step, fewer at night; amounts are log-normal, results mostly good.
+# One to three payments a step, fewer at night; amounts are log-normal, results mostly good.
 _INSERT = """
 INSERT INTO payment (paid_at, channel, region, result, amount)
 SELECT paid_at,
@@ -31,8 +31,8 @@ SELECT paid_at,
 FROM (
     SELECT step + random() * interval '1 second' AS paid_at, random() AS luck
     FROM generate_series(%(after)s::timestamptz, %(until)s, %(pace)s::interval) AS step,
-         generate_series(1, 3)
-    WHERE random() < 0.35 - 0.2 * cos(extract(epoch FROM step) / 86400 * 2 * pi())
+         generate_series(1, 3) AS turn
+    WHERE turn = 1 OR random() < 0.35 - 0.2 * cos(extract(epoch FROM step) / 86400 * 2 * pi())
 ) AS made
 WHERE paid_at > %(after)s AND paid_at <= %(until)s
 """

@@ -94,8 +94,26 @@ def _is_past(before: float) -> bool:
     return progress() > before
 
 
+def _busy_worker(process: ReplicaProcess) -> int | None:
+    lock = LoaderExecutionLock.objects.active().filter(worker_pid__isnull=False).first()
+    return lock.worker_pid if lock else None
+
+
+def _idle_worker(process: ReplicaProcess) -> int | None:
+    """The one that waits for work inside the queue's lock."""
+    workers = process.parts("exec")[:2]
+    busy = _busy_worker(process)
+    return next((pid for pid in workers if pid != busy), None) if busy in workers else None
+
+
+def _part(process: ReplicaProcess, cluster: str, position: int) -> int | None:
+    parts = process.parts(cluster)
+    return parts[position] if parts else None
+
+
 VICTIMS: dict[str, Callable[[ReplicaProcess], int | None]] = {
-    "a busy exec worker": lambda r: _busy_worker(),
+    "a busy exec worker": _busy_worker,
+    "an idle exec worker": _idle_worker,
     "the exec sentinel": lambda r: r.sentinel("exec"),
     "the exec monitor": lambda r: _part(r, "exec", -2),
     "the exec pusher": lambda r: _part(r, "exec", -1),
@@ -103,16 +121,6 @@ VICTIMS: dict[str, Callable[[ReplicaProcess], int | None]] = {
     "the poll worker": lambda r: _part(r, "poll", 0),
     "the poll cluster": lambda r: r.cluster("poll"),
 }
-
-
-def _busy_worker() -> int | None:
-    lock = LoaderExecutionLock.objects.active().filter(worker_pid__isnull=False).first()
-    return lock.worker_pid if lock else None
-
-
-def _part(process: ReplicaProcess, cluster: str, position: int) -> int | None:
-    parts = process.parts(cluster)
-    return parts[position] if parts else None
 
 
 def kill_when_there(process: ReplicaProcess, name: str) -> None:

@@ -15,8 +15,8 @@ from execution.watermark import advance, reread_until
 from execution.windows import (
     NotDue,
     NotDueReason,
-    Planned,
     TimePlan,
+    is_still_behind,
     plan_next,
     shrink,
     split,
@@ -49,37 +49,48 @@ def utc(text: str) -> datetime:
 NOW = utc("2026-01-31T10:00:42")
 
 
-def due(plan: TimePlan, watermark: datetime | None, now: datetime = NOW) -> Planned:
+def due(plan: TimePlan, watermark: datetime | None, now: datetime = NOW) -> Window:
     planned = plan_next(plan, watermark, now)
-    assert isinstance(planned, Planned)
+    assert isinstance(planned, Window)
     return planned
 
 
 def test_a_window_runs_from_the_watermark_to_closed_time() -> None:
     planned = due(PLAN, utc("2026-01-31T09:30:20"))
-    assert planned.window == Window(utc("2026-01-31T09:30"), utc("2026-01-31T09:59"))
-    assert not planned.still_behind
+    assert planned == Window(utc("2026-01-31T09:30"), utc("2026-01-31T09:59"))
+    assert not is_still_behind(PLAN, planned, planned.end, NOW)
 
 
 def test_a_loader_far_behind_reads_one_period_and_is_still_behind() -> None:
     planned = due(PLAN, utc("2026-01-30T00:00"))
-    assert planned == Planned(Window(utc("2026-01-30T00:00"), utc("2026-01-30T01:00")), True)
+    assert planned == Window(utc("2026-01-30T00:00"), utc("2026-01-30T01:00"))
+    assert is_still_behind(PLAN, planned, planned.end, NOW)
 
 
 def test_a_window_that_just_fits_is_not_behind() -> None:
-    assert not due(PLAN, utc("2026-01-31T08:59")).still_behind
-    assert due(PLAN, utc("2026-01-31T08:58")).still_behind
+    fits = due(PLAN, utc("2026-01-31T08:59"))
+    assert not is_still_behind(PLAN, fits, fits.end, NOW)
+    cut = due(PLAN, utc("2026-01-31T08:58"))
+    assert is_still_behind(PLAN, cut, cut.end, NOW)
+
+
+def test_a_watermark_short_of_end_at_is_brought_there_at_once() -> None:
+    plan = replace(PLAN, end_at=utc("2026-01-31T09:40"))
+    last = due(plan, utc("2026-01-31T09:30"))
+    assert last.end == plan.end_at
+    assert is_still_behind(plan, last, utc("2026-01-31T09:35"), NOW)
+    assert not is_still_behind(plan, last, last.end, NOW)
 
 
 def test_a_first_run_starts_at_start_at_else_at_the_lookback() -> None:
-    assert due(PLAN, None).window.start == utc("2026-01-30T10:00")
+    assert due(PLAN, None).start == utc("2026-01-30T10:00")
     plan = replace(PLAN, start_at=utc("2025-12-31T23:59:59"))
-    assert due(plan, None).window.start == utc("2025-12-31T23:59")
+    assert due(plan, None).start == utc("2025-12-31T23:59")
 
 
 def test_the_watermark_wins_over_start_at() -> None:
     plan = replace(PLAN, start_at=utc("2025-01-01"))
-    assert due(plan, utc("2026-01-31T09:00")).window.start == utc("2026-01-31T09:00")
+    assert due(plan, utc("2026-01-31T09:00")).start == utc("2026-01-31T09:00")
 
 
 @pytest.mark.parametrize("watermark", ["2026-01-31T09:59", "2026-01-31T10:00:42"])
@@ -100,7 +111,7 @@ def test_a_watermark_in_the_future_holds_the_loader() -> None:
 def test_a_grain_longer_than_the_period_is_read_whole() -> None:
     plan = replace(PLAN, grain=Grain(None, UTC_ZONE))
     planned = due(plan, utc("2026-01-28T00:00"))
-    assert planned == Planned(Window(utc("2026-01-28"), utc("2026-01-29")), True)
+    assert planned == Window(utc("2026-01-28"), utc("2026-01-29"))
     assert plan_next(plan, utc("2026-01-31"), NOW) == NotDue(NotDueReason.NOTHING_CLOSED)
 
 
@@ -109,19 +120,19 @@ def test_the_repeated_hour_is_one_window_however_short_the_period() -> None:
         PLAN, grain=Grain(60, SourceZone.named("Europe/Berlin")), max_query_period=5 * MINUTE
     )
     planned = due(plan, utc("2025-10-26T00:00"))
-    assert planned.window == Window(utc("2025-10-26T00:00"), utc("2025-10-26T02:00"))
+    assert planned == Window(utc("2025-10-26T00:00"), utc("2025-10-26T02:00"))
 
 
 def test_the_last_window_holds_the_whole_grain_of_end_at() -> None:
     plan = replace(PLAN, end_at=utc("2026-01-31T09:40:10"))
     planned = due(plan, utc("2026-01-31T09:30"))
-    assert planned == Planned(Window(utc("2026-01-31T09:30"), utc("2026-01-31T09:41")), False)
+    assert planned == Window(utc("2026-01-31T09:30"), utc("2026-01-31T09:41"))
     assert plan_next(plan, utc("2026-01-31T09:41"), NOW) == NotDue(NotDueReason.ENDED)
 
 
 def test_end_at_never_reaches_into_open_time() -> None:
     plan = replace(PLAN, end_at=utc("2026-01-31T09:59:30"))
-    assert due(plan, utc("2026-01-31T09:30")).window.end == utc("2026-01-31T09:59")
+    assert due(plan, utc("2026-01-31T09:30")).end == utc("2026-01-31T09:59")
     last = plan_next(plan, utc("2026-01-31T09:59"), NOW)
     assert last == NotDue(NotDueReason.NOTHING_CLOSED)
 
@@ -222,7 +233,7 @@ class SimulatedRuns:
         planned = plan_next(self.plan, self.watermark, now)
         if isinstance(planned, NotDue):
             return planned
-        window = shrink(planned.window, self.plan, source_now)
+        window = shrink(planned, self.plan, source_now)
         if window is None:
             return NotDue(NotDueReason.NOTHING_CLOSED)
         read = [row for row in self.rows if window.contains(row)]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
+from django_q import cluster as django_q_cluster
 from django_q.cluster import Cluster
 
 from core.processes import end_forks_with_parents
 from execution.clusters import CLUSTERS
+from execution.sentinel import Sentinel
 from execution.supervisor import Supervisor
 
 
@@ -25,6 +27,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["cluster"]:
             end_forks_with_parents()
+            django_q_cluster.Sentinel = Sentinel
             Cluster().start()
         else:
             Supervisor().run()
