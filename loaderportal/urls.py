@@ -21,6 +21,7 @@ from signals import api as signals
 
 API = "api/v1/"
 _CODE = r"(?P<code>[A-Za-z0-9_]{1,64})"
+_NUMBER = r"(?P<number>[1-9][0-9]{0,8})"
 _HEX = "[0-9a-fA-F]"
 _ID = rf"(?P<execution_id>{_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}})"
 
@@ -48,6 +49,11 @@ urlpatterns = [
     _endpoint(f"loaders/{_CODE}/reject", loaders.LoaderReject),
     _endpoint(f"loaders/{_CODE}/enable", loaders.LoaderEnable),
     _endpoint(f"loaders/{_CODE}/disable", loaders.LoaderDisable),
+    _endpoint(f"loaders/{_CODE}/copy", loaders.LoaderCopy),
+    _endpoint(f"loaders/{_CODE}/diff", loaders.VersionDiff),
+    _endpoint(f"loaders/{_CODE}/versions", loaders.VersionList),
+    _endpoint(f"loaders/{_CODE}/versions/{_NUMBER}", loaders.VersionDetail),
+    _endpoint(f"loaders/{_CODE}/versions/{_NUMBER}/restore", loaders.VersionRestore),
     _endpoint(f"loaders/{_CODE}/run", execution.LoaderRun),
     _endpoint("executions", execution.ExecutionList),
     _endpoint(f"executions/{_ID}", execution.ExecutionDetail),

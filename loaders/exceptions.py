@@ -21,6 +21,13 @@ class SourceNotFoundError(TerminalError):
     status = HTTPStatus.NOT_FOUND
 
 
+class VersionNotFoundError(TerminalError):
+    """The loader has no version with this number."""
+
+    code = "VERSION_NOT_FOUND"
+    status = HTTPStatus.NOT_FOUND
+
+
 class ValidationFailedError(TerminalError):
     """Fields break a rule; `details["errors"]` names each."""
 

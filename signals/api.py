@@ -8,8 +8,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.roles import Permission
-from core.api.json import rename, underscore
 from core.api.serializers import Strict
+from core.api.views import valid_parameters
 from loaders.services import get_loader
 from signals.query import (
     DEFAULT_LIMIT,
@@ -41,9 +41,7 @@ class SignalsQueryView(APIView):
     needs = {"GET": Permission.VIEW}
 
     def get(self, request: Request) -> Response:
-        parameters = QueryParameters(data=rename(request.query_params.dict(), underscore))
-        parameters.is_valid(raise_exception=True)
-        asked = parameters.validated_data
+        asked = valid_parameters(QueryParameters, request)
         bucket = asked.get("bucket")
         query = SignalsQuery(
             loader=get_loader(asked["loader_code"]),

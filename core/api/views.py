@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 from rest_framework.request import Request
 from rest_framework.serializers import BaseSerializer
 
+from core.api.json import rename, underscore
+
 Body = TypeVar("Body", bound=BaseSerializer[Any])
 
 
@@ -17,4 +19,12 @@ def valid_body(
     body = serializer(data=request.data, partial=partial)
     body.is_valid(raise_exception=True)
     validated: dict[str, Any] = body.validated_data
+    return validated
+
+
+def valid_parameters(serializer: type[Body], request: Request) -> dict[str, Any]:
+    """The parameters behind the address's question mark, checked as a body is."""
+    parameters = serializer(data=rename(request.query_params.dict(), underscore))
+    parameters.is_valid(raise_exception=True)
+    validated: dict[str, Any] = parameters.validated_data
     return validated

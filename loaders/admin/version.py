@@ -21,8 +21,8 @@ from accounts.roles import Permission, User, may, refusal
 from core.display import Tone, badge, instant_text
 from core.errors import PortalError
 from loaders.admin.actions import own_edit
-from loaders.admin.changes import settings_of, sql_diff, sql_of
 from loaders.admin.forms import DecisionForm
+from loaders.changes import settings_of, sql_diff, sql_of
 from loaders.exceptions import InvalidTransitionError
 from loaders.models import Decision, Loader, LoaderVersion
 from loaders.services import approve, reject, show_sql

@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from core.api.serializers import Strict
 from loaders.dialects import DatabaseType
-from loaders.models import Loader, SourceDatabase
+from loaders.models import Loader, LoaderVersion, SourceDatabase
 from loaders.services import get_source
 
 
@@ -86,6 +86,34 @@ class LoaderWithSql(LoaderAnswer):
         fields = (*LoaderAnswer.Meta.fields, "loader_sql")
 
 
+class CopyBody(Strict):
+    """Body of copy: the new code, and another source if wanted."""
+
+    loader_code = serializers.CharField(max_length=64)
+    source_database = serializers.CharField(max_length=64, required=False)
+
+
+class VersionAnswer(serializers.ModelSerializer[LoaderVersion]):
+    """A submitted version and what was decided about it, without the definition itself."""
+
+    loader_code = serializers.CharField(source="loader.loader_code")
+    submitted_by = serializers.CharField(source="submitted_by.username")
+    decided_by = serializers.CharField(source="decided_by.username", default=None)
+
+    class Meta:
+        model = LoaderVersion
+        fields = (
+            "loader_code",
+            "number",
+            "decision",
+            "submitted_by",
+            "submitted_at",
+            "decided_by",
+            "decided_at",
+            "comment",
+        )
+
+
 class SourceBody(Strict, serializers.ModelSerializer[SourceDatabase]):
     """What may be set of a source. The password goes in and never comes out; the seeds' names
     `ip` and `passWord` are accepted."""
@@ -122,6 +150,16 @@ class ValidateBody(Strict):
 
     sql = serializers.CharField(trim_whitespace=False, allow_blank=True)
     db_type = serializers.ChoiceField(choices=DatabaseType.choices)
+
+
+class DiffParameters(Strict):
+    """Parameters of a diff: two version numbers."""
+
+    to = serializers.IntegerField(min_value=1)
+
+    def get_fields(self) -> dict[str, Any]:
+        """`from` is a word of the language."""
+        return {"from": serializers.IntegerField(min_value=1), **super().get_fields()}
 
 
 class SubmitBody(Strict):

@@ -13,18 +13,22 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.roles import Permission
-from core.api.views import valid_body
+from core.api.views import valid_body, valid_parameters
 from loaders import services
 from loaders.api.serializers import (
+    CopyBody,
+    DiffParameters,
     LoaderAnswer,
     LoaderBody,
     LoaderWithSql,
     SourceBody,
     SubmitBody,
     ValidateBody,
+    VersionAnswer,
 )
+from loaders.changes import governed_values, settings_of, sql_diff, sql_of
 from loaders.dialects import DatabaseType
-from loaders.models import Loader, SourceDatabase
+from loaders.models import Loader, LoaderVersion, SourceDatabase
 from loaders.sql_guard import validate
 
 
@@ -116,6 +120,84 @@ class LoaderDisable(APIView):
     def post(self, request: Request, code: str) -> Response:
         loader = services.disable(user=request.user, loader=services.get_loader(code))
         return _loader_answer(loader)
+
+
+class LoaderCopy(APIView):
+    """A new draft with this loader's definition."""
+
+    needs = {"POST": Permission.EDIT_LOADERS}
+
+    def post(self, request: Request, code: str) -> Response:
+        body = valid_body(CopyBody, request)
+        db_code = body.get("source_database")
+        copied = services.copy_loader(
+            user=request.user,
+            loader=services.get_loader(code),
+            loader_code=body["loader_code"],
+            source=services.get_source(db_code) if db_code else None,
+        )
+        return _loader_answer(copied, status.HTTP_201_CREATED)
+
+
+class VersionList(ListAPIView[LoaderVersion]):
+    """Versions of a loader, newest first."""
+
+    needs = {"GET": Permission.VIEW}
+    serializer_class = VersionAnswer
+
+    def get_queryset(self) -> QuerySet[LoaderVersion]:
+        loader = services.get_loader(self.kwargs["code"])
+        return loader.versions.select_related("loader", "submitted_by", "decided_by")
+
+
+class VersionDetail(APIView):
+    """One version; its settings, and its SQL for those who may see it."""
+
+    needs = {"GET": Permission.VIEW}
+
+    def get(self, request: Request, code: str, number: str) -> Response:
+        version = services.get_version(services.get_loader(code), int(number))
+        answer: dict[str, Any] = dict(VersionAnswer(version).data)
+        shown = services.show_sql(user=request.user, loader_code=code, version=version.number)
+        answer["definition"] = governed_values(version.definition, with_sql=shown)
+        return Response(answer)
+
+
+class VersionRestore(APIView):
+    """Make a draft of an old version."""
+
+    needs = {"POST": Permission.EDIT_LOADERS}
+
+    def post(self, request: Request, code: str, number: str) -> Response:
+        loader = services.restore_version(
+            user=request.user, loader=services.get_loader(code), number=int(number)
+        )
+        return _loader_answer(loader)
+
+
+class VersionDiff(APIView):
+    """What differs between two versions."""
+
+    needs = {"GET": Permission.VIEW}
+
+    def get(self, request: Request, code: str) -> Response:
+        numbers = valid_parameters(DiffParameters, request)
+        loader = services.get_loader(code)
+        before, now = (
+            services.get_version(loader, numbers[name]).definition for name in ("from", "to")
+        )
+        settings = settings_of(now, before)
+        answer: dict[str, Any] = {
+            **numbers,
+            "changes": [
+                {"setting": s.label, "before": s.before, "after": s.now}
+                for s in settings
+                if s.changed
+            ],
+        }
+        if services.show_sql(user=request.user, loader_code=code):
+            answer["sql_diff"] = [line.text for line in sql_diff(sql_of(before), sql_of(now))]
+        return Response(answer)
 
 
 class SqlValidate(APIView):

@@ -5,19 +5,23 @@ from loaders.services.definitions import create_loader, get_loader, update_loade
 from loaders.services.enabling import disable, enable
 from loaders.services.fitness import approved_definition, report_tampering
 from loaders.services.sources import create_source, get_source, update_source
+from loaders.services.versions import copy_loader, get_version, restore_version
 from loaders.services.viewing import show_sql
 
 __all__ = [
     "approve",
     "approved_definition",
+    "copy_loader",
     "create_loader",
     "create_source",
     "disable",
     "enable",
     "get_loader",
     "get_source",
+    "get_version",
     "reject",
     "report_tampering",
+    "restore_version",
     "show_sql",
     "submit",
     "update_loader",

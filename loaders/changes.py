@@ -49,6 +49,12 @@ def settings_of(definition: str, before: str | None) -> list[Setting]:
     ]
 
 
+def governed_values(definition: str, *, with_sql: bool) -> dict[str, Any]:
+    """The governed values of a version, the SQL among them or not."""
+    values: dict[str, Any] = json.loads(definition)
+    return {name: value for name, value in values.items() if with_sql or name != _SQL}
+
+
 def sql_of(definition: str) -> str:
     """The SQL of a version."""
     return str(json.loads(definition)[_SQL])
