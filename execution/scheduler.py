@@ -24,7 +24,7 @@ from execution.services.dispatch import dispatch
 from execution.services.reaping import hint_unclaimed_again, reap_expired
 from loaders.exceptions import DefinitionTamperedError
 from loaders.models import Loader, LoaderState, LoadStatus
-from loaders.services import report_tampering
+from loaders.services import expire_stale_requests, report_tampering
 
 logger = structlog.get_logger(__name__)
 
@@ -49,6 +49,7 @@ def cycle() -> CycleReport | None:
         report = CycleReport(reaped=reap_expired())
         hint_unclaimed_again()
         _dispatch_due(report)
+        expire_stale_requests()
         return report
     finally:
         _give_lease_back()

@@ -148,6 +148,12 @@ VARIABLES = (
         default=30,
     ),
     Variable(
+        "LOADERPORTAL_REQUEST_DAYS",
+        "How long a request for approval waits before it expires and returns to draft, in days.",
+        whole_number(),
+        default=30,
+    ),
+    Variable(
         "LOADERPORTAL_DEFAULT_GRAIN_SECONDS",
         "Grain of a loader that sets none, in seconds.",
         whole_number(),

@@ -10,6 +10,12 @@ class DatabaseType(models.TextChoices):
 
     MYSQL = "MYSQL", "MySQL / MariaDB"
     POSTGRESQL = "POSTGRESQL", "PostgreSQL"
+    SIMULATED = "SIMULATED", "Simulated (no server)"
+
+    @property
+    def grammar(self) -> DatabaseType:
+        """The kind whose SQL sources of this kind speak: a simulated one speaks PostgreSQL's."""
+        return DatabaseType.POSTGRESQL if self is DatabaseType.SIMULATED else self
 
     @property
     def sqlglot_dialect(self) -> str:
@@ -18,5 +24,6 @@ class DatabaseType(models.TextChoices):
 
     @property
     def default_port(self) -> int:
-        """TCP port a server of this kind listens on unless told otherwise."""
-        return 3306 if self is DatabaseType.MYSQL else 5432
+        """TCP port a server of this kind listens on unless told otherwise; 1 where none does."""
+        ports = {DatabaseType.MYSQL: 3306, DatabaseType.POSTGRESQL: 5432}
+        return ports.get(self, 1)

@@ -55,6 +55,13 @@ def _review(loader: Loader) -> str:
     return reverse("admin:loaders_loaderversion_change", args=[waiting]) if waiting else ""
 
 
+def _copy(loader: Loader) -> str:
+    return f"{reverse('admin:loaders_loader_add')}?copy={loader.pk}"
+
+
+COPY = PageAction(
+    "copy", "Copy", "content_copy", Permission.EDIT_LOADERS, lambda _, __: "", link=_copy
+)
 SUBMIT = PageAction(
     "submit",
     "Submit for approval",

@@ -50,6 +50,22 @@ class UtcField(forms.DateTimeField):
         return shown.strftime("%Y-%m-%d %H:%M:%S") if hasattr(shown, "strftime") else shown
 
 
+class TagsField(forms.CharField):
+    """A list of words, typed with commas between them."""
+
+    widget = UnfoldAdminTextInputWidget
+
+    def prepare_value(self, value: Any) -> Any:
+        return ", ".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value) or ""
+        return [word.strip() for word in text.split(",") if word.strip()]
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool((initial or []) != self.to_python(data))
+
+
 class LoaderForm(ServiceForm):
     """A loader's definition and texts."""
 
@@ -63,6 +79,7 @@ class LoaderForm(ServiceForm):
     description = forms.CharField(
         required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3})
     )
+    tags = TagsField(required=False, help_text="Words, separated by commas.")
     start_at = UtcField(label="Start (UTC)", required=False)
     end_at = UtcField(label="End (UTC)", required=False)
 
@@ -86,10 +103,14 @@ class LoaderForm(ServiceForm):
             "watermark_policy",
             "execution_timeout_seconds",
             "description",
+            "domain",
+            "tags",
+            "is_test",
             "owning_team",
             "contact",
         )
         help_texts = {
+            "is_test": "For trying things out; left out of reports and alerts.",
             "loader_code": "Capital letters, digits and underscores. It can't be changed later.",
             "time_zone": "An IANA name such as Asia/Riyadh. Empty: the source tells UTC.",
             "lateness_seconds": "How long after its end a stretch of time counts as closed.",

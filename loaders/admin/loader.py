@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from accounts.admin_actions import ActionPageAdmin, PageAction
 from accounts.roles import Permission, may
 from core.display import NOTHING, Tone, badge, instant_text, span_text
-from loaders.admin.actions import APPROVE, DISABLE, ENABLE, REJECT, SUBMIT
+from loaders.admin.actions import APPROVE, COPY, DISABLE, ENABLE, REJECT, SUBMIT
 from loaders.admin.forms import LoaderForm
 from loaders.dialects import DatabaseType
 from loaders.models import ApprovalStatus, Loader, LoadStatus
@@ -77,7 +77,7 @@ class LoaderAdmin(ActionPageAdmin):
     add_permission = Permission.EDIT_LOADERS
     change_permission = Permission.EDIT_LOADERS
     form = LoaderForm
-    page_actions: Sequence[PageAction] = (SUBMIT, APPROVE, REJECT, ENABLE, DISABLE)
+    page_actions: Sequence[PageAction] = (SUBMIT, APPROVE, REJECT, ENABLE, DISABLE, COPY)
     change_form_outer_before_template = "console/loader_box.html"
     warn_unsaved_form = True
 
@@ -156,7 +156,19 @@ class LoaderAdmin(ActionPageAdmin):
             ("Time", {"fields": times}),
             ("Running", {"fields": running}),
             ("Ownership", {"fields": ("description", ("owning_team", "contact"))}),
+            ("Purpose", {"fields": (("domain", "tags"), "is_test")}),
         )
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """A new loader begins as a copy of the one that `copy` names, but for its code."""
+        copied = request.GET.get("copy")
+        if not copied or not may(request.user, Permission.EDIT_LOADERS):
+            return dict(super().get_changeform_initial_data(request))
+        loader = self.get_object(request, copied)
+        if loader is None or not show_sql(user=request.user, loader_code=loader.loader_code):
+            raise Http404
+        names = set(LoaderForm.Meta.fields) - {"loader_code"}
+        return {name: getattr(loader, name) for name in names}
 
     def get_readonly_fields(self, request: HttpRequest, obj: Loader | None = None) -> list[str]:
         shown = ["guard", "shown_sql", "start_shown", "end_shown"]

@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 
 from accounts.admin_access import PortalModelAdmin
@@ -25,13 +25,15 @@ from loaders.admin.forms import DecisionForm
 from loaders.changes import settings_of, sql_diff, sql_of
 from loaders.exceptions import InvalidTransitionError
 from loaders.models import Decision, Loader, LoaderVersion
-from loaders.services import approve, reject, show_sql
+from loaders.services import approve, reject, restore_version, show_sql
 
+_EDIT = Permission.EDIT_LOADERS
 _TONES = {
     Decision.PENDING: Tone.WAITING,
     Decision.APPROVED: Tone.GOOD,
     Decision.REJECTED: Tone.BAD,
     Decision.WITHDRAWN: Tone.QUIET,
+    Decision.EXPIRED: Tone.QUIET,
 }
 
 
@@ -104,6 +106,27 @@ class LoaderVersionAdmin(PortalModelAdmin):
     def decided(self, version: LoaderVersion) -> str:
         return instant_text(version.decided_at)
 
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.restore_view)
+        name = "loaders_loaderversion_restore"
+        return [path("<path:object_id>/restore/", view, name=name), *super().get_urls()]
+
+    def restore_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Make a draft of the version and show the loader."""
+        version = self.get_object(request, unquote(object_id))
+        if request.method != "POST" or version is None:
+            raise Http404
+        if not may(request.user, Permission.EDIT_LOADERS):
+            raise PermissionDenied
+        try:
+            restore_version(user=request.user, loader=version.loader, number=version.number)
+        except PortalError as error:
+            messages.error(request, error.message)
+        else:
+            code = version.loader.loader_code
+            messages.success(request, f"{code} has the values of version {version.number} again.")
+        return redirect("admin:loaders_loader_change", version.loader_id)
+
     def change_view(
         self,
         request: HttpRequest,
@@ -152,6 +175,7 @@ class LoaderVersionAdmin(PortalModelAdmin):
             "form": form,
             "is_waiting": version.decision == Decision.PENDING,
             "approval_blocked": _blocked(request.user, version.loader, own=True),
+            "restoring_blocked": "" if may(request.user, _EDIT) else refusal(_EDIT),
             "rejection_blocked": _blocked(request.user, version.loader, own=False),
             **_differences(version, with_sql=with_sql),
         }

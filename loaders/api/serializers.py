@@ -17,12 +17,16 @@ class LoaderBody(Strict, serializers.ModelSerializer[Loader]):
 
     source_database = serializers.CharField(max_length=64)
     loader_sql = serializers.CharField(trim_whitespace=False)
+    tags = serializers.ListField(child=serializers.CharField(max_length=32), required=False)
 
     class Meta:
         model = Loader
         fields: tuple[str, ...] = (
             "loader_code",
             "description",
+            "domain",
+            "tags",
+            "is_test",
             "owning_team",
             "contact",
             "source_database",

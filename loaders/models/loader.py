@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from loaders.models.state import LoaderState
 
 SECONDS_A_DAY = 86_400
+MOST_TAGS = 32
+_TAG = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 
 class ApprovalStatus(models.TextChoices):
@@ -97,6 +100,9 @@ class Loader(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     loader_code = models.CharField("code", max_length=64, unique=True, validators=[CODE_VALIDATOR])
     description = models.TextField(blank=True)
+    domain = models.CharField("business domain", max_length=64, blank=True, db_index=True)
+    tags = models.JSONField(default=list, blank=True)
+    is_test = models.BooleanField("test loader", default=False)
     owning_team = models.CharField(max_length=128, blank=True)
     contact = models.CharField(max_length=254, blank=True)
     source_database = models.ForeignKey(
@@ -192,6 +198,8 @@ class Loader(models.Model):
             errors["offset_hours"] = "Give a time zone or an offset, not both."
         if self.time_zone and self.time_zone not in available_timezones():
             errors["time_zone"] = "Use an IANA name such as Asia/Riyadh."
+        if not _are_tags(self.tags):
+            errors["tags"] = "Give a list of words of small letters, digits, - and _, 32 at most."
         if self.start_at and self.end_at and self.end_at <= self.start_at:
             errors["end_at"] = "The end must be after the start."
         if self.watermark_policy == WatermarkPolicy.WINDOW_END and not self.lateness_seconds:
@@ -203,6 +211,12 @@ class Loader(models.Model):
             errors["grain_seconds"] = "MYSQL_DATETIME tells minutes: use a multiple of 60."
         if errors:
             raise ValidationError(errors)
+
+
+def _are_tags(value: object) -> bool:
+    if not isinstance(value, list) or len(value) > MOST_TAGS:
+        return False
+    return all(isinstance(tag, str) and _TAG.fullmatch(tag) for tag in value)
 
 
 class DefinitionEditor(models.Model):

@@ -18,6 +18,7 @@ class Decision(models.TextChoices):
     APPROVED = "APPROVED", "Approved"
     REJECTED = "REJECTED", "Rejected"
     WITHDRAWN = "WITHDRAWN", "Withdrawn by an edit"
+    EXPIRED = "EXPIRED", "Expired undecided"
 
 
 class LoaderVersion(models.Model):
@@ -25,7 +26,12 @@ class LoaderVersion(models.Model):
     written later, once."""
 
     TRANSITIONS = {
-        Decision.PENDING: {Decision.APPROVED, Decision.REJECTED, Decision.WITHDRAWN},
+        Decision.PENDING: {
+            Decision.APPROVED,
+            Decision.REJECTED,
+            Decision.WITHDRAWN,
+            Decision.EXPIRED,
+        },
     }
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

@@ -1,6 +1,6 @@
 """Use cases of sources and loaders: permission, compare-and-set, audit event, return."""
 
-from loaders.services.approval import approve, reject, submit
+from loaders.services.approval import approve, expire_stale_requests, reject, submit
 from loaders.services.definitions import create_loader, get_loader, update_loader
 from loaders.services.enabling import disable, enable
 from loaders.services.fitness import approved_definition, report_tampering
@@ -16,6 +16,7 @@ __all__ = [
     "create_source",
     "disable",
     "enable",
+    "expire_stale_requests",
     "get_loader",
     "get_source",
     "get_version",

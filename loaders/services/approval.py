@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -110,6 +112,32 @@ def reject(*, user: User, loader: Loader, comment: str) -> LoaderVersion:
     loader.save()
     _tell(loader, version, user, "loader.reject")
     return version
+
+
+def expire_stale_requests() -> int:
+    """Return to draft what has waited for a decision longer than `REQUEST_LIFETIME`: an approver
+    should not decide about what nobody remembers. Returns how many."""
+    oldest = timezone.now() - settings.REQUEST_LIFETIME
+    stale = LoaderVersion.objects.filter(decision=Decision.PENDING, submitted_at__lt=oldest)
+    expired = 0
+    for loader in list(Loader.objects.filter(versions__in=stale)):
+        expired += _expire(loader, oldest)
+    return expired
+
+
+@transaction.atomic
+def _expire(loader: Loader, oldest: datetime) -> bool:
+    loader = _locked(loader)
+    version = loader.versions.filter(decision=Decision.PENDING, submitted_at__lt=oldest).first()
+    if version is None:
+        return False
+    _move(loader, ApprovalStatus.DRAFT)
+    version.decision = Decision.EXPIRED
+    version.decided_at = timezone.now()
+    version.save()
+    loader.save()
+    _tell(loader, version, None, "loader.request_expired")
+    return True
 
 
 def _locked(loader: Loader) -> Loader:

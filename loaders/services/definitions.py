@@ -14,7 +14,17 @@ from loaders.models import DefinitionEditor, Loader, LoaderState
 from loaders.services.drafting import return_to_draft
 from loaders.validation import apply_values, check
 
-_UNGOVERNED = frozenset({"description", "owning_team", "contact", "min_interval_seconds"})
+_UNGOVERNED = frozenset(
+    {
+        "description",
+        "domain",
+        "tags",
+        "is_test",
+        "owning_team",
+        "contact",
+        "min_interval_seconds",
+    }
+)
 _GOVERNED = frozenset({*Loader.GOVERNED, "source_database"})
 EDITABLE = _UNGOVERNED | _GOVERNED
 _HIDDEN = "loader_sql"

@@ -151,3 +151,32 @@ def test_lists_ask_as_many_queries_for_many_rows_as_for_one(
     for name in ("execution_loadhistory", "loaders_loader", "loaders_loaderversion"):
         with django_assert_max_num_queries(14):
             assert client.get(reverse(f"admin:{name}_changelist")).status_code == 200
+
+
+def test_a_copy_begins_with_the_loaders_values_and_is_a_draft(place: Place) -> None:
+    loader = approved(place)
+    client = client_of(place.people.operator)
+    address = f"{reverse('admin:loaders_loader_add')}?copy={loader.pk}"
+    values = {**shown_values(client, address), "loader_code": "ORDERS_COPY"}
+    assert client.post(reverse("admin:loaders_loader_add"), values).status_code == 302
+    copied = Loader.objects.get(loader_code="ORDERS_COPY")
+    assert copied.loader_sql == loader.loader_sql
+    assert (copied.approval_status, copied.enabled) == (ApprovalStatus.DRAFT, False)
+    viewer = client_of(place.people.viewer)
+    assert viewer.get(address).status_code == 403
+
+
+def test_an_old_version_is_made_a_draft_by_its_button(place: Place) -> None:
+    loader = approved(place)
+    lateness = loader.lateness_seconds
+    update_loader(user=place.people.operator, loader=loader, values={"lateness_seconds": 77})
+    version = loader.approved_version
+    assert version is not None
+    address = reverse("admin:loaders_loaderversion_restore", args=[version.pk])
+    assert client_of(place.people.approver).post(address).status_code == 403
+    client = client_of(place.people.operator)
+    assert client.get(address).status_code == 404
+    page = client.get(reverse("admin:loaders_loaderversion_change", args=[version.pk]))
+    assert "Make a draft of this version" in page.content.decode()
+    assert client.post(address).status_code == 302
+    assert Loader.objects.get().lateness_seconds == lateness

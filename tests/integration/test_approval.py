@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
 
 from accounts.roles import PermissionDeniedError, Role
 from audit.models import AuditEvent, LoaderEvent
@@ -175,3 +178,25 @@ def test_only_the_roles_of_the_table_may(people: People, loader: Loader) -> None
             services.approve(user=user, loader=loader)
         with pytest.raises(PermissionDeniedError):
             services.reject(user=user, loader=loader, comment="no")
+
+
+def test_a_request_that_nobody_decides_expires_and_the_draft_stays(
+    people: People, loader: Loader
+) -> None:
+    services.submit(user=people.operator, loader=loader)
+    assert services.expire_stale_requests() == 0
+    LoaderVersion.objects.update(submitted_at=timezone.now() - timedelta(days=31))
+    assert services.expire_stale_requests() == 1
+    assert fresh(loader).approval_status == "DRAFT"
+    assert LoaderVersion.objects.get().decision == Decision.EXPIRED
+    assert AuditEvent.objects.latest("at").actor_name == "system"
+    with pytest.raises(InvalidTransitionError):
+        services.approve(user=people.approver, loader=loader)
+    assert services.expire_stale_requests() == 0
+
+
+@pytest.mark.parametrize("tags", ["word", [1], ["Upper"], ["a b"], ["x" * 33], ["a"] * 33])
+def test_tags_are_a_list_of_plain_words(people: People, loader: Loader, tags: object) -> None:
+    with pytest.raises(ValidationFailedError, match="tags"):
+        services.update_loader(user=people.operator, loader=loader, values={"tags": tags})
+    services.update_loader(user=people.operator, loader=loader, values={"tags": ["daily", "eu-1"]})
