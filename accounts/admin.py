@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any
 
 from django import forms
@@ -11,8 +12,9 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -21,7 +23,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget
 
 from accounts.admin_access import PortalModelAdmin, ServiceForm
 from accounts.roles import Permission, Role, roles_of
-from accounts.users import create_user, password_was_set, update_user
+from accounts.users import create_user, password_was_changed, password_was_set, update_user
 from audit.admin import AuditEventColumns
 from core.display import Tone, badge, instant_text
 
@@ -89,9 +91,26 @@ class NewUserForm(UserForm):
 
 
 def _roles_kept(user: User) -> set[Role]:
-    """Groups of a user who is not active, and so has no role at the moment."""
+    """Roles that a user who is not active, and so has none at the moment, would have again."""
     names = set(user.groups.values_list("name", flat=True))
+    if user.is_superuser:
+        names.add(Role.ADMIN.value)
     return {role for role in Role if role.value in names}
+
+
+def telling_password_change(page: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """The site's page on which people change their own password, with an event in the audit trail
+    for each change, in the same transaction."""
+
+    @wraps(page)
+    def told(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        with transaction.atomic():
+            response = page(request, extra_context)
+            if request.method == "POST" and isinstance(response, HttpResponseRedirect):
+                password_was_changed(user=request.user)  # type: ignore[arg-type] # signed in
+        return response
+
+    return told
 
 
 class PortalUserAdmin(PortalModelAdmin, UserAdmin):  # type: ignore[misc,type-arg]

@@ -8,8 +8,10 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib.auth import get_user_model
+from django.contrib.auth.signals import user_logged_out
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import models, transaction
+from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -193,6 +195,13 @@ class SignInForm(AuthenticationForm):  # type: ignore[misc] # django-unfold is n
         super().confirm_login_allowed(user)
         if not roles_of(user):
             raise ValidationError("Your account has no role yet. Ask an administrator for one.")
+
+
+@receiver(user_logged_out, dispatch_uid="audit of signing out of the console")
+def sign_out_is_recorded(user: Any, **_: Any) -> None:
+    """Signing out of the console leaves its event, as signing in does."""
+    if user is not None:
+        record(actor=user, action="logout", object_type="user", object_id=user.get_username()[:64])
 
 
 def name_of(user: Any) -> str:

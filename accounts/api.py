@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth import authenticate
+from django.contrib.auth import authenticate, get_user_model
+from django.utils.crypto import constant_time_compare
 from rest_framework import serializers
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import AllowAny, IsAuthenticated
@@ -12,12 +13,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.settings import api_settings
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from rest_framework_simplejwt.tokens import RefreshToken
+from rest_framework_simplejwt.utils import datetime_from_epoch
 
-from accounts.roles import Permission, may, roles_of
+from accounts.roles import Permission, User, may, roles_of
 from audit.services import record
 from core.api.serializers import Strict
 from core.api.views import valid_body
+
+_PASSWORD_CLAIM = "pwd"  # noqa: S105 - the name of a claim
+_EXPIRED = "The refresh token is not valid any more. Log in."
 
 
 class LoginBody(Strict):
@@ -31,6 +38,49 @@ class RefreshBody(Strict):
     """Body of `auth/refresh` and `auth/logout`."""
 
     refresh_token = serializers.CharField(max_length=4096)
+
+
+class PortalRefreshToken(RefreshToken):
+    """A refresh token that ends with its user's password. The list of those that are out holds
+    their ids only: the tokens themselves would be keys to the portal for whoever reads the table.
+    """
+
+    no_copy_claims = (*RefreshToken.no_copy_claims, _PASSWORD_CLAIM)  # type: ignore[assignment]
+
+    @classmethod
+    def of(cls, user: User) -> PortalRefreshToken:
+        """A new token of the user."""
+        token = cls()
+        token[api_settings.USER_ID_CLAIM] = str(user.pk)
+        token[_PASSWORD_CLAIM] = _password_mark(user)
+        token._put_out()
+        return token
+
+    def user(self) -> User | None:
+        """Whose it is; nobody's if the user is locked out or has another password by now."""
+        key = self.get(api_settings.USER_ID_CLAIM)
+        user = get_user_model().objects.filter(pk=key, is_active=True).first()
+        mark = str(self.get(_PASSWORD_CLAIM, ""))
+        if user is None or not constant_time_compare(mark, _password_mark(user)):
+            return None
+        return user
+
+    def use_up(self) -> bool:
+        """Revoke it; False if somebody did at the same moment."""
+        _, is_first = BlacklistedToken.objects.get_or_create(token=self._put_out())
+        return is_first
+
+    def _put_out(self) -> OutstandingToken:
+        row, _ = OutstandingToken.objects.get_or_create(
+            jti=self[api_settings.JTI_CLAIM],
+            defaults={
+                "user_id": self[api_settings.USER_ID_CLAIM],
+                "token": "",
+                "created_at": self.current_time,
+                "expires_at": datetime_from_epoch(self["exp"]),
+            },
+        )
+        return row
 
 
 class LoginView(APIView):
@@ -47,23 +97,22 @@ class LoginView(APIView):
             record(actor=None, action="login.failed", object_type="user", object_id=name[:64])
             raise AuthenticationFailed("Name or password is wrong.")
         record(actor=user, action="login", object_type="user", object_id=user.get_username())
-        return Response(_tokens(RefreshToken.for_user(user)))
+        return Response(_tokens(PortalRefreshToken.of(user)))
 
 
 class RefreshView(APIView):
-    """New tokens for a refresh token, which is used up."""
+    """New tokens for a refresh token, which is used up. A person who was locked out or changed
+    the password gets none."""
 
     permission_classes = [AllowAny]
     authentication_classes: list[Any] = []
 
     def post(self, request: Request) -> Response:
         token = _refresh_token(request)
-        token.blacklist()
-        token.set_jti()
-        token.set_exp()
-        token.set_iat()
-        token.outstand()
-        return Response(_tokens(token))
+        user = token.user()
+        if user is None or not token.use_up():
+            raise AuthenticationFailed(_EXPIRED)
+        return Response(_tokens(PortalRefreshToken.of(user)))
 
 
 class LogoutView(APIView):
@@ -72,7 +121,7 @@ class LogoutView(APIView):
     permission_classes = [IsAuthenticated]
 
     def post(self, request: Request) -> Response:
-        _refresh_token(request).blacklist()
+        _refresh_token(request).use_up()
         record(
             actor=request.user,
             action="logout",
@@ -97,15 +146,20 @@ class MeView(APIView):
         )
 
 
-def _refresh_token(request: Request) -> RefreshToken:
+def _password_mark(user: User) -> str:
+    """Changes with the user's password, and tells nothing about it."""
+    return str(user.get_session_auth_hash())[:16]
+
+
+def _refresh_token(request: Request) -> PortalRefreshToken:
     body = valid_body(RefreshBody, request)
     try:
-        return RefreshToken(body["refresh_token"])
+        return PortalRefreshToken(body["refresh_token"])
     except TokenError:
-        raise AuthenticationFailed("The refresh token is not valid any more. Log in.") from None
+        raise AuthenticationFailed(_EXPIRED) from None
 
 
-def _tokens(token: RefreshToken) -> dict[str, Any]:
+def _tokens(token: PortalRefreshToken) -> dict[str, Any]:
     return {
         "access_token": str(token.access_token),
         "refresh_token": str(token),

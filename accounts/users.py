@@ -9,7 +9,8 @@ from typing import Any
 from django.contrib.auth.models import Group
 from django.contrib.auth.models import User as PortalUser
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from psycopg.errors import UniqueViolation
 
 from accounts.roles import Permission, Role, User, require
 from audit.services import record
@@ -40,8 +41,9 @@ def create_user(*, actor: User, password: str, values: Mapping[str, Any]) -> Por
 
 @transaction.atomic
 def update_user(*, actor: User, user: PortalUser, values: Mapping[str, Any]) -> PortalUser:
-    """Change a user. Nobody changes their own role or locks themselves out, so that a portal
-    never loses its last administrator by a slip. Raises PermissionDeniedError, UserInvalidError."""
+    """Change a user. A superuser who gets another role than admin is none any more. Nobody changes
+    their own role or locks themselves out, so that a portal never loses its last administrator by
+    a slip. Raises PermissionDeniedError, UserInvalidError."""
     require(actor, Permission.MANAGE_USERS)
     user = PortalUser.objects.select_for_update().get(pk=user.pk)
     if user.pk == actor.pk and {"role", "is_active"} & set(values):
@@ -52,9 +54,18 @@ def update_user(*, actor: User, user: PortalUser, values: Mapping[str, Any]) -> 
     if "role" in values:
         before["role"] = ", ".join(sorted(user.groups.values_list("name", flat=True)))
         user.groups.set([_group(values["role"])])
+    after = dict(values)
+    if user.is_superuser and values.get("role", Role.ADMIN) != Role.ADMIN:
+        user.is_superuser = False
+        before["is_superuser"], after["is_superuser"] = True, False
     _apply(user, values)
-    _tell(actor, user, "user.update", before, values)
+    _tell(actor, user, "user.update", before, after)
     return user
+
+
+def password_was_changed(*, user: PortalUser) -> None:
+    """Leave in the audit trail that somebody changed their own password; never the password."""
+    _tell(user, user, "user.password_change", {}, {})
 
 
 def password_was_set(*, actor: User, user: PortalUser) -> None:
@@ -67,11 +78,19 @@ def _apply(user: PortalUser, values: Mapping[str, Any]) -> None:
         setattr(user, name, values[name])
     try:
         user.full_clean(exclude=["password"])
+        with transaction.atomic():
+            user.save()
     except ValidationError as error:
-        raise UserInvalidError(
-            "Please correct the user.", details={"errors": error.message_dict}
-        ) from None
-    user.save()
+        raise _invalid(error.message_dict) from None
+    except IntegrityError as error:
+        if not isinstance(error.__cause__, UniqueViolation):
+            raise
+        # Somebody took the name after the check; nothing else of a user is unique.
+        raise _invalid({"username": ["A user with that username already exists."]}) from None
+
+
+def _invalid(errors: dict[str, list[str]]) -> UserInvalidError:
+    return UserInvalidError("Please correct the user.", details={"errors": errors})
 
 
 def _group(role: str) -> Group:

@@ -12,6 +12,9 @@ from django.conf import settings
 from django.db import connections
 
 SCHEMAS = ("loader", "signals")
+FUNCTIONS = ("signals.ensure_partition(timestamptz)",)
+"""Functions that run with the owner's rights, which nobody but the application may call."""
+
 APPEND_ONLY = "append_only"
 """Attribute that a model class sets to True if its rows are never changed or removed."""
 
@@ -31,6 +34,10 @@ def grant_after_migrate(sender: Any, using: str, **_: Any) -> None:
             )
             cursor.execute(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {quoted}")
         cursor.execute(f"GRANT SELECT ON django_migrations TO {quoted}")
+        for function in FUNCTIONS:
+            cursor.execute("SELECT to_regprocedure(%s) IS NOT NULL", [function])
+            if cursor.fetchone()[0]:  # not yet, or no longer, when migrations went only part way
+                cursor.execute(f"GRANT EXECUTE ON FUNCTION {function} TO {quoted}")
         for table in append_only_tables():
             name = connection.ops.quote_name(table)
             cursor.execute(f"REVOKE UPDATE, DELETE, TRUNCATE ON {name} FROM {quoted}")

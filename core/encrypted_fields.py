@@ -19,7 +19,7 @@ from django.db import models
 from django.db.models.query_utils import DeferredAttribute
 from encrypted_fields.fields import EncryptedTextField as FernetTextField
 
-from core.keyring import ENVELOPE_PREFIX, keyring
+from core.keyring import ENVELOPE_PREFIX, DecryptionError, keyring
 
 if TYPE_CHECKING:
     _TextField = models.TextField[Any, Any]
@@ -47,6 +47,13 @@ class Ciphertext:
         return hash(self.envelope)
 
 
+class FixtureCiphertext(Ciphertext):
+    """An encrypted value out of a fixture. A raw save, as `loaddata` makes, stores what reading
+    the attribute gives; so it stays sealed until the row is read from the database."""
+
+    __slots__ = ()
+
+
 class EncryptedAttribute(DeferredAttribute):
     """Decrypts on reading, for the very row that the value belongs to."""
 
@@ -58,7 +65,7 @@ class EncryptedAttribute(DeferredAttribute):
         value = instance.__dict__.get(self.field.attname, self)
         if value is self:
             value = super().__get__(instance, cls)
-        if isinstance(value, Ciphertext):
+        if isinstance(value, Ciphertext) and not isinstance(value, FixtureCiphertext):
             return keyring().decrypt(value.envelope, binding=self.field.binding_of(instance))
         return value
 
@@ -107,13 +114,22 @@ class EncryptedTextField(_TextField):
         return None if value is None else Ciphertext(value)
 
     def to_python(self, value: Any) -> Any:
-        """Take a plaintext as it is, and an envelope (from a fixture) as ciphertext."""
+        """What a deserializer calls, and nobody else: an envelope in a fixture is ciphertext."""
         if isinstance(value, str) and _ENVELOPE.fullmatch(value):
-            return Ciphertext(value)
+            return FixtureCiphertext(value)
         return value
 
     def clean(self, value: Any, model_instance: models.Model | None) -> Any:
-        return models.TextField.clean(self, value, model_instance)
+        """Check a plaintext. It is one even if it looks like an envelope: a person typed it."""
+        text = models.TextField.to_python(self, value)
+        self.validate(text, model_instance)
+        self.run_validators(text)
+        return text
+
+    def value_from_object(self, obj: models.Model) -> Any:
+        """What a form starts from: an empty text where the stored one can't be read, so that
+        somebody can enter it anew."""
+        return "" if self.attname in unreadable(obj) else getattr(obj, self.attname)
 
     def value_to_string(self, obj: models.Model) -> str:
         """What `dumpdata` writes: ciphertext."""
@@ -121,3 +137,15 @@ class EncryptedTextField(_TextField):
         if isinstance(value, str):
             return keyring().encrypt(value, binding=self.binding_of(obj))
         return value.envelope if isinstance(value, Ciphertext) else ""
+
+
+def unreadable(instance: models.Model) -> dict[str, DecryptionError]:
+    """The encrypted fields of a row whose stored text can't be decrypted, and why not."""
+    found = {}
+    for field in instance._meta.concrete_fields:  # noqa: SLF001
+        if isinstance(field, EncryptedTextField):
+            try:
+                getattr(instance, field.attname)
+            except DecryptionError as error:
+                found[field.attname] = error
+    return found

@@ -12,6 +12,7 @@ import binascii
 import hashlib
 import hmac
 import os
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -25,12 +26,17 @@ ENVELOPE_PREFIX = "lp1"
 DIGEST_PREFIX = "hs1"
 KEY_BYTES = 32
 NONCE_BYTES = 12
+_KEY_ID = re.compile(r"[0-9a-f]{8}")
 
 
 class DecryptionError(TerminalError):
     """A stored value can't be decrypted: its key is lost, or it was changed or moved."""
 
     code = "DECRYPTION_FAILED"
+
+
+class LostKeyError(DecryptionError):
+    """The key that encrypted a value is not in the ring: nobody altered anything."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -79,14 +85,15 @@ class Keyring:
         return f"{ENVELOPE_PREFIX}:{self._primary.key_id}:{body}"
 
     def decrypt(self, envelope: str, *, binding: str) -> str:
-        """Open a sealed text. Raises DecryptionError if the key, the text or the place is wrong."""
+        """Open a sealed text. Raises LostKeyError if its key is not in the ring, DecryptionError if
+        the text or the place is wrong."""
         prefix, _, rest = envelope.partition(":")
         key_id, _, body = rest.partition(":")
-        if prefix != ENVELOPE_PREFIX:
+        if prefix != ENVELOPE_PREFIX or not _KEY_ID.fullmatch(key_id):
             raise DecryptionError("A stored value is not in the portal's encrypted form.")
         key = self._keys.get(key_id)
         if key is None:
-            raise DecryptionError(
+            raise LostKeyError(
                 f"A stored value was encrypted with key {key_id}, which is not in ENCRYPTION_KEY. "
                 "Add that key behind the first one."
             )

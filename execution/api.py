@@ -13,14 +13,18 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.roles import Permission, may
+from core.api.views import valid_parameters
 from execution.exceptions import ExecutionNotFoundError
 from execution.models import LoadHistory, RunStatus, Trigger
 from execution.services import request_cancel, run_now
 from loaders.services import get_loader
 
+_ENCRYPTED = ("source_error", "stack_trace")
+_ENTITLED = frozenset({*_ENCRYPTED, "replica_name"})
 
-class ExecutionAnswer(serializers.ModelSerializer[LoadHistory]):
-    """An execution as it is shown. `recordsIngested` is the same figure as `recordsLoaded`."""
+
+class ExecutionRow(serializers.ModelSerializer[LoadHistory]):
+    """An execution in a list. `recordsIngested` is the same figure as `recordsLoaded`."""
 
     execution_id = serializers.UUIDField(source="id")
     loader_code = serializers.CharField(source="loader_id")
@@ -29,12 +33,10 @@ class ExecutionAnswer(serializers.ModelSerializer[LoadHistory]):
     source_database = serializers.CharField(source="source_db_code")
     requested_by = serializers.CharField(source="requested_by.username", default=None)
     records_ingested = serializers.IntegerField(source="records_loaded")
-    source_error = serializers.CharField()
-    stack_trace = serializers.CharField()
 
     class Meta:
         model = LoadHistory
-        fields = (
+        fields: tuple[str, ...] = (
             "execution_id",
             "loader_code",
             "version",
@@ -57,8 +59,6 @@ class ExecutionAnswer(serializers.ModelSerializer[LoadHistory]):
             "end_time",
             "error_code",
             "error_message",
-            "source_error",
-            "stack_trace",
             "correlation_id",
         )
 
@@ -70,12 +70,36 @@ class ExecutionAnswer(serializers.ModelSerializer[LoadHistory]):
         """Source errors quote SQL and data: only those see them who may see SQL, and replicas."""
         fields: dict[str, Any] = super().get_fields()
         if not may(self.context["request"].user, Permission.VIEW_SQL):
-            del fields["source_error"], fields["stack_trace"], fields["replica_name"]
+            fields = {name: field for name, field in fields.items() if name not in _ENTITLED}
         return fields
 
 
+class ExecutionAnswer(ExecutionRow):
+    """One execution with what is stored encrypted."""
+
+    source_error = serializers.CharField()
+    stack_trace = serializers.CharField()
+
+    class Meta(ExecutionRow.Meta):
+        fields = (*ExecutionRow.Meta.fields, *_ENCRYPTED)
+
+
+class ExecutionFilter(serializers.Serializer[Any]):
+    """Parameters of the list, besides those of its pages."""
+
+    loader_code = serializers.CharField(max_length=64, required=False)
+    status = serializers.CharField(max_length=16, required=False)
+
+    def validate_status(self, wanted: str) -> str:
+        """A status, in capitals or not."""
+        if wanted.upper() not in RunStatus.values:
+            raise serializers.ValidationError(f"Use one of {', '.join(RunStatus.values)}.")
+        return wanted.upper()
+
+
 def _executions() -> QuerySet[LoadHistory]:
-    return LoadHistory.objects.select_related("version", "requested_by")
+    executions = LoadHistory.objects.select_related("version", "requested_by")
+    return executions.defer("version__definition")
 
 
 class ExecutionList(ListAPIView[LoadHistory]):
@@ -83,20 +107,15 @@ class ExecutionList(ListAPIView[LoadHistory]):
 
     needs = {"GET": Permission.VIEW}
 
-    serializer_class = ExecutionAnswer
+    serializer_class = ExecutionRow
 
     def get_queryset(self) -> QuerySet[LoadHistory]:
-        executions = _executions()
-        parameters = self.request.query_params
-        if "loaderCode" in parameters:
-            executions = executions.filter(loader=get_loader(parameters["loaderCode"]))
-        if "status" in parameters:
-            wanted = parameters["status"].upper()
-            if wanted not in RunStatus.values:
-                raise serializers.ValidationError(
-                    {"status": [f"Use one of {', '.join(RunStatus.values)}."]}
-                )
-            executions = executions.filter(status=wanted)
+        executions = _executions().defer(*_ENCRYPTED)
+        wanted = valid_parameters(ExecutionFilter, self.request)
+        if "loader_code" in wanted:
+            executions = executions.filter(loader=get_loader(wanted["loader_code"]))
+        if "status" in wanted:
+            executions = executions.filter(status=wanted["status"])
         return executions
 
 

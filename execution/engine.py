@@ -20,11 +20,12 @@ from core.window import Window
 from execution.exceptions import (
     ControlDatabaseError,
     LockLostError,
-    RunCancelledError,
+    SourceClockBehindError,
     UnexpectedError,
 )
 from execution.heartbeat import Heartbeat
-from execution.services.claim import Claimed, claim
+from execution.models import LoaderExecutionLock
+from execution.services.claim import Claimed, prepare, take
 from execution.services.commit import commit
 from execution.services.dispatch import time_plan
 from execution.services.failure import Failure, record_failure
@@ -45,44 +46,67 @@ logger = structlog.get_logger(__name__)
 
 
 def run(lock_id: UUID) -> None:
-    """Load the lock's window. Never raises: a failure is recorded with the execution."""
+    """Load the lock's window. Never raises: a failure is recorded with the execution; where even
+    that is not possible, or the claim itself failed, lease and reaper take over."""
     try:
-        claimed = claim(lock_id)
-        if claimed is None:
-            return
-        _load(claimed)
+        lock = take(lock_id)
+    except DatabaseError:
+        logger.warning("run.not_taken", lock_id=str(lock_id))
+        connection.close_if_unusable_or_obsolete()
+        return
+    if lock is not None:
+        _run_taken(lock)
+
+
+def _run_taken(lock: LoaderExecutionLock) -> None:
+    """The run boundary."""
+    try:
+        with Heartbeat(lock) as heartbeat:
+            _load_or_say_why(lock, heartbeat)
     except LockLostError:
-        logger.warning("run.lock_lost", lock_id=str(lock_id))
+        logger.warning("run.lock_lost", **_names(lock))
     except PortalError as error:
-        _fail(lock_id, Failure.of(error, stack_trace=traceback.format_exc()))
+        _fail(lock, Failure.of(error, stack_trace=traceback.format_exc()))
     except DatabaseError:
         away = ControlDatabaseError("The portal's own database failed; the run is tried again.")
-        _fail(lock_id, Failure.of(away, stack_trace=traceback.format_exc()))
+        _fail(lock, Failure.of(away, stack_trace=traceback.format_exc()))
     except Exception:  # noqa: BLE001 - the run boundary
         defect = UnexpectedError("The portal failed unexpectedly; its operators see the trace.")
-        _fail(lock_id, Failure.of(defect, stack_trace=traceback.format_exc()))
+        _fail(lock, Failure.of(defect, stack_trace=traceback.format_exc()))
 
 
-def _fail(lock_id: UUID, failure: Failure) -> None:
-    logger.warning("run.failed", lock_id=str(lock_id), error_code=failure.code)
-    if not connection.is_usable():
-        connection.close()
-    record_failure(lock_id, failure)
+def _fail(lock: LoaderExecutionLock, failure: Failure) -> None:
+    logger.warning("run.failed", error_code=failure.code, **_names(lock))
+    connection.close_if_unusable_or_obsolete()
+    try:
+        record_failure(lock.pk, failure)
+    except DatabaseError:
+        logger.warning("run.failure_not_recorded", error_code=failure.code, **_names(lock))
+        connection.close_if_unusable_or_obsolete()
 
 
-def _load(claimed: Claimed) -> None:
+def _names(lock: LoaderExecutionLock) -> dict[str, str]:
+    return {"loader_code": str(lock.loader_id), "execution_id": str(lock.load_history_id)}
+
+
+def _load_or_say_why(lock: LoaderExecutionLock, heartbeat: Heartbeat) -> None:
+    """Load; an error that the heartbeat brought about is raised as the heartbeat's reason."""
+    try:
+        _load(prepare(lock), heartbeat)
+    except (PortalError, DatabaseError):
+        if heartbeat.reason is not None:
+            raise heartbeat.reason from None
+        raise
+
+
+def _load(claimed: Claimed, heartbeat: Heartbeat) -> None:
     timeout = _timeout_seconds(claimed.settings)
+    heartbeat.limit(timeout)
     with _connect(claimed, timeout) as source:
+        heartbeat.interrupts(source.cancel)
         window = _closed_window(claimed, source)
         ensure_partitions(window)
-        heartbeat = Heartbeat(claimed.lock_id, timeout, source.cancel)
-        try:
-            with heartbeat:
-                written = _transfer(claimed, window, source)
-        except (PortalError, DatabaseError):
-            if heartbeat.reason is not None:
-                raise heartbeat.reason from None
-            raise
+        written = _transfer(claimed, window, source)
     logger.info(
         "run.finished",
         loader_code=claimed.loader_code,
@@ -107,21 +131,20 @@ def _closed_window(claimed: Claimed, source: SourceConnection) -> Window:
     """The part of the window that is closed by the source's clock too (spec 5)."""
     window = shrink(claimed.window, time_plan(claimed.settings), source.server_clock())
     if window is None:
-        raise RunCancelledError(
+        raise SourceClockBehindError(
             "The source's clock is behind the portal's: nothing of the window is closed there yet."
         )
     return window
 
 
 def _transfer(claimed: Claimed, window: Window, source: SourceConnection) -> Written:
-    """Stream, write and commit in one transaction."""
+    """Purge, stream, write and commit in one transaction. The purge goes first: a source whose
+    reader is silent for long gives up."""
     governed = claimed.settings
     registry = CombinationRegistry()
+    statement = statement_of(governed, window, source.quote)
     try:
-        with (
-            transaction.atomic(),
-            source.stream(statement_of(governed, window, source.quote)) as rows,
-        ):
+        with transaction.atomic():
             _let_source_take_its_time()
             purged = purge(
                 loader_code=claimed.loader_code,
@@ -129,21 +152,22 @@ def _transfer(claimed: Claimed, window: Window, source: SourceConnection) -> Wri
                 strategy=governed.purge_strategy,
                 reread_until=reread_until(governed.watermark_policy, window, claimed.watermark),
             )
-            encoder = RowEncoder(
-                loader_code=claimed.loader_code,
-                load_history_id=claimed.history_id,
-                window=window,
-                has_value_count=check_columns(rows.columns),
-                parse=_stamp_parser(governed),
-                registry=registry,
-            )
-            written = write(
-                batches=rows,
-                encoder=encoder,
-                registry=registry,
-                strategy=governed.purge_strategy,
-                purged=purged,
-            )
+            with source.stream(statement) as rows:
+                encoder = RowEncoder(
+                    loader_code=claimed.loader_code,
+                    load_history_id=claimed.history_id,
+                    window=window,
+                    has_value_count=check_columns(rows.columns),
+                    parse=_stamp_parser(governed),
+                    registry=registry,
+                )
+                written = write(
+                    batches=rows,
+                    encoder=encoder,
+                    registry=registry,
+                    strategy=governed.purge_strategy,
+                    purged=purged,
+                )
             commit(claimed, window, written)
     finally:
         registry.close()

@@ -68,6 +68,12 @@ class RunCancelledError(TerminalError):
     code = "CANCELLED"
 
 
+class SourceClockBehindError(TransientError):
+    """By the source's own clock nothing of the window is closed yet."""
+
+    code = "SOURCE_CLOCK_BEHIND"
+
+
 class NotCancellableError(TerminalError):
     """The execution has ended."""
 

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
-from uuid import UUID
 
 import structlog
 from django.conf import settings
@@ -20,7 +19,7 @@ from django.db import DatabaseError, connection
 from core.errors import PortalError
 from execution.exceptions import LockLostError, RunCancelledError, RunTimeoutError
 from execution.models import LoaderExecutionLock
-from execution.models.lock import ClockTimestamp
+from execution.models.lock import ClockTimestamp, LockQuerySet
 
 logger = structlog.get_logger(__name__)
 
@@ -29,15 +28,22 @@ _BEATS_A_LEASE = 6
 
 
 class Heartbeat:
-    """Context around a run. `stop` is called once, from the thread, when the run must end;
-    `reason` then says why. A database that does not answer is tried again at the next beat: if
-    it stays away, the lease expires and the fence keeps the run from committing."""
+    """Context around a run, from the moment it holds its lock.
 
-    def __init__(self, lock_id: UUID, timeout_seconds: float, stop: Callable[[], None]) -> None:
-        self._lock_id = lock_id
-        self._deadline = time.monotonic() + timeout_seconds
-        self._timeout_seconds = timeout_seconds
-        self._stop = stop
+    When the run must end, `reason` says why, what the run told to `interrupts` is called once
+    from the thread, and the run's own statement at the portal's database is cancelled. The lease
+    is renewed all the same until the run has ended. A database that does not answer is tried
+    again at the next beat: if it stays away, the lease expires and the fence keeps the run from
+    committing.
+    """
+
+    def __init__(self, lock: LoaderExecutionLock) -> None:
+        self._lock_id = lock.pk
+        self._backend_pid = lock.backend_pid
+        self._started = time.monotonic()
+        self._timeout_seconds = float("inf")
+        self._stop: Callable[[], None] | None = None
+        self._guard = threading.Lock()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         self._renew_at = 0.0
@@ -57,37 +63,58 @@ class Heartbeat:
         self._over.set()
         self._thread.join()
 
+    def limit(self, seconds: float) -> None:
+        """End the run when it has taken longer than this, in seconds since it was taken."""
+        self._timeout_seconds = seconds
+
+    def interrupts(self, stop: Callable[[], None]) -> None:
+        """Call `stop` when the run must end. Raises the reason if that is so already."""
+        with self._guard:
+            if self.reason is not None:
+                raise self.reason
+            self._stop = stop
+
     def _beat(self) -> None:
         try:
             while not self._over.wait(BEAT_SECONDS):
-                self.reason = self._why_stop()
-                if self.reason is not None:
-                    self._stop()
-                    return
+                self._turn()
         finally:
             connection.close()
 
-    def _why_stop(self) -> PortalError | None:
-        if time.monotonic() > self._deadline:
-            return RunTimeoutError(
-                f"The run took longer than its timeout of {self._timeout_seconds:.0f} seconds."
-            )
+    def _turn(self) -> None:
         try:
-            return self._ask_lock()
+            if time.monotonic() >= self._renew_at:
+                self._held().update(lease_until=ClockTimestamp() + settings.LEASE)
+                self._renew_at = self._next_renewal()
+            if self.reason is None:
+                self._end_if(self._why_stop())
         except DatabaseError:
             logger.warning("heartbeat.database_away", lock_id=str(self._lock_id))
             connection.close()
-            return None
 
-    def _ask_lock(self) -> PortalError | None:
-        held = LoaderExecutionLock.objects.active().filter(pk=self._lock_id)
-        if time.monotonic() >= self._renew_at:
-            held.update(lease_until=ClockTimestamp() + settings.LEASE)
-            self._renew_at = self._next_renewal()
-        cancelled = held.values_list("cancel_requested", flat=True).first()
+    def _why_stop(self) -> PortalError | None:
+        if time.monotonic() - self._started > self._timeout_seconds:
+            return RunTimeoutError(
+                f"The run took longer than its timeout of {self._timeout_seconds:.0f} seconds."
+            )
+        cancelled = self._held().values_list("cancel_requested", flat=True).first()
         if cancelled is None:
             return LockLostError("The run lost its lock; nothing was written.")
         return RunCancelledError("The run was cancelled.") if cancelled else None
+
+    def _end_if(self, reason: PortalError | None) -> None:
+        if reason is None:
+            return
+        with self._guard:
+            self.reason = reason
+            stop = self._stop
+        if stop is not None:
+            stop()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_cancel_backend(%s)", [self._backend_pid])
+
+    def _held(self) -> LockQuerySet:
+        return LoaderExecutionLock.objects.active().filter(pk=self._lock_id)
 
     @staticmethod
     def _next_renewal() -> float:

@@ -6,9 +6,13 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+import structlog
+from django.db import DatabaseError, connection
 from django.utils import timezone
 from django_q.models import OrmQ
 from django_q.tasks import async_task
+
+logger = structlog.get_logger(__name__)
 
 POLL_CLUSTER = "poll"
 EXEC_CLUSTER = "exec"
@@ -28,4 +32,9 @@ def hint_cycle() -> None:
 def forget_taken_hint(sender: Any, task: dict[str, Any], **_: Any) -> None:
     """Delete a message when a worker takes it up, whatever becomes of the work: django-q2 leaves
     that to its monitor, and delivers again for ever when the monitor is gone."""
-    OrmQ.objects.filter(pk=task.pop("ack_id", None)).delete()
+    try:
+        OrmQ.objects.filter(pk=task.pop("ack_id", None)).delete()
+    except DatabaseError:
+        # It is delivered again, and found done. An error here would end the worker.
+        logger.warning("hint.not_deleted")
+        connection.close_if_unusable_or_obsolete()

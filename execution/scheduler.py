@@ -12,10 +12,12 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 
 from core.clock import database_now
+from core.correlation import set_correlation_id
 from core.errors import PortalError
+from core.ids import uuid7
 from execution.exceptions import LoaderAtCapacityError, PortalAtCapacityError
 from execution.models import LoadHistory, SchedulerLease, Trigger
 from execution.models.lock import ClockTimestamp
@@ -29,7 +31,8 @@ from loaders.services import expire_stale_requests, report_tampering
 logger = structlog.get_logger(__name__)
 
 LEASE_NAME = "cycle"
-CYCLE_LEASE = timedelta(seconds=30)
+CYCLE_LEASE = timedelta(seconds=15)
+"""How long a cycle that broke off keeps others from starting one; two at once would do no harm."""
 
 
 @dataclass
@@ -42,42 +45,50 @@ class CycleReport:
 
 
 def cycle() -> CycleReport | None:
-    """Run one cycle, or None if another replica is at it."""
+    """Run one cycle, or None if another replica is at it. A fault of one lock or loader is logged
+    and put aside; what it hits is looked at again later."""
     if not _take_lease():
         return None
-    try:
-        report = CycleReport(reaped=reap_expired())
-        hint_unclaimed_again()
-        _dispatch_due(report)
-        expire_stale_requests()
-        return report
-    finally:
-        _give_lease_back()
+    report = CycleReport(reaped=reap_expired())
+    hint_unclaimed_again()
+    _dispatch_due(report)
+    expire_stale_requests()
+    _give_lease_back()
+    return report
 
 
 def _dispatch_due(report: CycleReport) -> None:
     """Dispatch until a cap; one loader's fault never stops the cycle."""
     due = Loader.objects.due(database_now()).values_list("pk", "loader_code")
     for loader_id, loader_code in list(due):
+        set_correlation_id(str(uuid7()))
         try:
             outcome = dispatch(loader_id=loader_id, trigger=Trigger.SCHEDULE)
         except PortalAtCapacityError:
             return
         except LoaderAtCapacityError:
             continue
-        except (PortalError, DatabaseError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - the boundary between one loader and the others
             report.refused.append(loader_code)
-            _put_aside(loader_id, loader_code, error)
+            _refuse(loader_id, loader_code, error)
         else:
             if isinstance(outcome, LoadHistory):
                 report.dispatched.append(loader_code)
 
 
+def _refuse(loader_id: UUID, loader_code: str, error: Exception) -> None:
+    code = error.code if isinstance(error, PortalError) else type(error).__name__
+    logger.warning("scheduler.refused", loader_code=loader_code, error_code=code)
+    connection.close_if_unusable_or_obsolete()
+    try:
+        _put_aside(loader_id, loader_code, error)
+    except DatabaseError:
+        logger.warning("scheduler.not_put_aside", loader_code=loader_code)
+
+
 @transaction.atomic
 def _put_aside(loader_id: UUID, loader_code: str, error: Exception) -> None:
     """A loader that can't be dispatched is looked at again later, and later each time."""
-    code = error.code if isinstance(error, PortalError) else type(error).__name__
-    logger.warning("scheduler.refused", loader_code=loader_code, error_code=code)
     state = LoaderState.objects.select_for_update(no_key=True).get(pk=loader_id)
     state.load_status = LoadStatus.FAILED
     state.consecutive_failures += 1
@@ -98,6 +109,8 @@ def _take_lease() -> bool:
 
 
 def _give_lease_back() -> None:
+    """After a whole cycle only: a cycle that breaks off keeps its lease, and the time of the last
+    whole one tells the supervisor that something is wrong."""
     SchedulerLease.objects.filter(name=LEASE_NAME, holder=settings.REPLICA_NAME).update(
         lease_until=ClockTimestamp(), last_cycle_at=ClockTimestamp()
     )

@@ -26,7 +26,7 @@ class Sentinel(cluster.Sentinel):  # type: ignore[misc] # django-q2 is untyped
     def reincarnate(self, process: Any) -> None:
         """Replace a dead process, or end the cluster."""
         is_worker = process not in (self.monitor, self.pusher)
-        was_killed = not process.is_alive() and process.exitcode not in (0, None)
+        was_killed = not process.is_alive() and (process.exitcode or 0) < 0
         if was_killed and not (is_worker and process.timer.value != _WAITING):
             logger.error("cluster.process_died", pid=process.pid, exit_code=process.exitcode)
             os.killpg(os.getpgrp(), signal.SIGKILL)

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import FrameType
 
 import structlog
@@ -24,6 +24,7 @@ from execution.services.reaping import release_replica
 logger = structlog.get_logger(__name__)
 
 VERSION = "0.1.0"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BEAT_SECONDS = 5.0
 _LOOP_SECONDS = 0.25
 _FIRST_TICK_SECONDS = 5.0
@@ -31,17 +32,21 @@ _CANCEL_SECONDS = 10.0
 _STALLED_AFTER = timedelta(seconds=30)
 
 
+class ReplicaNameTakenError(Exception):
+    """A living replica has our name; what each of them holds could not be told apart."""
+
+
 class Supervisor:
     """Runs until SIGTERM or SIGINT. A second signal cuts the drain short. A database that does
     not answer is tried again; the runs' own leases tell what became of them meanwhile."""
 
-    def __init__(self, *, only_while: Callable[[], bool] = lambda: True) -> None:
-        self._only_while = only_while
+    def __init__(self) -> None:
         self._clusters = {name: ClusterProcess(name) for name in CLUSTERS}
         self._signals = 0
         self._next_beat = 0.0
         self._next_tick = 0.0
         self._stall_checked_from = 0.0
+        self._started_at = EPOCH
 
     def run(self) -> None:
         """Serve until told to stop; returns when no process is left."""
@@ -53,7 +58,7 @@ class Supervisor:
         self._next_tick = time.monotonic() + min(_FIRST_TICK_SECONDS, settings.POLL_SECONDS)
         self._stall_checked_from = time.monotonic() + _STALLED_AFTER.total_seconds()
         try:
-            while self._signals == 0 and self._only_while():
+            while self._signals == 0:
                 self._turn()
                 time.sleep(_LOOP_SECONDS)
             self._drain()
@@ -66,21 +71,27 @@ class Supervisor:
         self._signals += 1
 
     def _take_over(self) -> None:
-        """Register. What an earlier process of this name left running is left to its leases: it
-        may still be alive elsewhere."""
-        now = database_now()
-        Replica.objects.update_or_create(
-            name=settings.REPLICA_NAME,
-            defaults={
-                "version": VERSION,
-                "slots": settings.THREAD_POOL_SIZE,
-                "pid": os.getpid(),
-                "started_at": now,
-                "heartbeat_at": now,
-                "draining": False,
-            },
-        )
+        """Register under our name. What an earlier process of this name left running is left to
+        its leases. Raises ReplicaNameTakenError if that process is alive."""
+        if self._is_name_in_use():
+            raise ReplicaNameTakenError(
+                f"Another worker replica runs as {settings.REPLICA_NAME}. Give each its own "
+                "LOADERPORTAL_REPLICA_NAME."
+            )
+        self._started_at = database_now()
+        self._beat()
         logger.info("replica.started", replica=settings.REPLICA_NAME)
+
+    def _is_name_in_use(self) -> bool:
+        """Whether a fresh heartbeat under our name is followed by another one."""
+        last = Replica.objects.live().filter(name=settings.REPLICA_NAME).first()
+        deadline = time.monotonic() + 1.5 * _BEAT_SECONDS
+        while last is not None and time.monotonic() < deadline and self._signals == 0:
+            time.sleep(_LOOP_SECONDS)
+            now = Replica.objects.filter(name=settings.REPLICA_NAME).first()
+            if now is not None and now.heartbeat_at > last.heartbeat_at:
+                return True
+        return False
 
     def _turn(self) -> None:
         now = time.monotonic()
@@ -95,12 +106,24 @@ class Supervisor:
                 self._next_tick = now + settings.POLL_SECONDS
                 hint_cycle()
                 self._watch_scheduler()
+                self._watch_exec()
         except DatabaseError:
             logger.warning("replica.database_away", replica=settings.REPLICA_NAME)
             connection.close()
 
     def _beat(self) -> None:
-        Replica.objects.filter(name=settings.REPLICA_NAME).update(heartbeat_at=ClockTimestamp())
+        """Say that we live; the row comes back if somebody removed it."""
+        Replica.objects.update_or_create(
+            name=settings.REPLICA_NAME,
+            defaults={
+                "version": VERSION,
+                "slots": settings.THREAD_POOL_SIZE,
+                "pid": os.getpid(),
+                "started_at": self._started_at,
+                "heartbeat_at": database_now(),
+                "draining": self._signals > 0,
+            },
+        )
 
     def _watch_scheduler(self) -> None:
         """A poll cluster can hang without exiting: no cycle for too long, and it starts anew."""
@@ -113,12 +136,24 @@ class Supervisor:
             self._stall_checked_from = time.monotonic() + allowed.total_seconds()
             self._clusters[POLL_CLUSTER].kill()
 
+    def _watch_exec(self) -> None:
+        """An exec cluster can hang without exiting: windows wait unclaimed, though their hints
+        were repeated, and this replica executes nothing. It starts anew."""
+        if time.monotonic() < self._stall_checked_from:
+            return
+        waiting = LoaderExecutionLock.objects.unclaimed().filter(
+            acquired_at__lt=ClockTimestamp() - _STALLED_AFTER
+        )
+        held = LoaderExecutionLock.objects.active().filter(replica_name=settings.REPLICA_NAME)
+        if waiting.exists() and not held.exists():
+            logger.error("cluster.stalled", cluster=EXEC_CLUSTER)
+            self._stall_checked_from = time.monotonic() + _STALLED_AFTER.total_seconds()
+            self._clusters[EXEC_CLUSTER].kill()
+
     def _drain(self) -> None:
         """Take no new work, let runs finish, then cancel them, then end what is left."""
         logger.info("replica.draining", replica=settings.REPLICA_NAME)
-        self._tolerate(
-            lambda: Replica.objects.filter(name=settings.REPLICA_NAME).update(draining=True)
-        )
+        self._tolerate(self._beat)
         for cluster in self._clusters.values():
             cluster.terminate()
         if not self._wait_for_clusters(settings.DRAIN_SECONDS):
@@ -138,10 +173,11 @@ class Supervisor:
     def _sign_off(self) -> None:
         """All processes are dead: what they still held is released now, not by its lease."""
         self._tolerate(lambda: release_replica(settings.REPLICA_NAME))
-        self._tolerate(lambda: Replica.objects.filter(name=settings.REPLICA_NAME).delete()[0])
+        ours = Replica.objects.filter(name=settings.REPLICA_NAME, started_at=self._started_at)
+        self._tolerate(ours.delete)
         logger.info("replica.stopped", replica=settings.REPLICA_NAME)
 
-    def _tolerate(self, step: Callable[[], int]) -> None:
+    def _tolerate(self, step: Callable[[], object]) -> None:
         """Do a step of the drain though the database may be away: leases cover for it."""
         try:
             step()

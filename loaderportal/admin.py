@@ -3,13 +3,15 @@ messages, tokens) and go by Django's own permissions; none of them is kept."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import django.contrib.auth.admin  # noqa: F401 - imported so that it has registered
 import django_q.admin  # noqa: F401 - the same
 import rest_framework_simplejwt.token_blacklist.admin  # noqa: F401 - the same
 from django.contrib import admin
 from django.contrib.auth.models import User
 
-from accounts.admin import AuditEventAdmin, PortalUserAdmin
+from accounts.admin import AuditEventAdmin, PortalUserAdmin, telling_password_change
 from audit.models import AuditEvent
 from execution.admin import CoverageAdmin, ExecutionAdmin, LockAdmin, ReplicaAdmin
 from execution.models import CoverageInterval, LoaderExecutionLock, LoadHistory, Replica
@@ -20,6 +22,9 @@ from loaders.models import Loader, LoaderVersion, SourceDatabase
 
 for _model in list(admin.site._registry):  # noqa: SLF001 - there is no public way to list them
     admin.site.unregister(_model)
+
+_site: Any = admin.site
+_site.password_change = telling_password_change(_site.password_change)
 
 admin.site.register(Loader, LoaderPageAdmin)
 admin.site.register(LoaderVersion, LoaderVersionAdmin)

@@ -34,7 +34,7 @@ _GROUPS: tuple[tuple[str, tuple[_Item, ...]], ...] = (
     (
         "Operation",
         (
-            _Item("Source databases", "database", "loaders_sourcedatabase"),
+            _Item("Source databases", "database", "loaders_sourcedatabase", Permission.VIEW_SQL),
             _Item("Locks", "lock", "execution_loaderexecutionlock", Permission.VIEW_SQL),
             _Item("Replicas", "dns", "execution_replica", Permission.VIEW_SQL),
         ),

@@ -98,7 +98,17 @@ DATABASES = {
         **_config["DATABASE"],
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"options": _SESSION, "application_name": "loaderportal"},
+        "OPTIONS": {
+            "options": _SESSION,
+            "application_name": "loaderportal",
+            # A database host that vanishes is noticed within seconds, not after a quarter of an
+            # hour: heartbeats, drain and web requests would all hang so long.
+            "connect_timeout": 5,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 15_000,
+        },
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -60,6 +60,7 @@ urlpatterns = [
     _endpoint(f"executions/{_ID}/cancel", execution.ExecutionCancel),
     _endpoint("admin/res/db-sources", loaders.SourceList),
     _endpoint(f"admin/res/db-sources/{_CODE}", loaders.SourceDetail),
+    _endpoint(f"admin/res/db-sources/{_CODE}/test", loaders.SourceTest),
     _endpoint("signals/query", signals.SignalsQueryView),
 ]
 

@@ -39,19 +39,20 @@ class DiffLine:
     kind: str
 
 
-def settings_of(definition: str, before: str | None) -> list[Setting]:
-    """All governed settings but the SQL, in the order of the form. Without an earlier version
-    nothing counts as changed."""
-    now = _flat(json.loads(definition))
-    earlier = now if before is None else _flat(json.loads(before))
+def settings_of(definition: str, before: str | None, *, with_source: bool) -> list[Setting]:
+    """All governed settings but the SQL, in the order of the form; of the source only its code, or
+    how it is reached as well. Without an earlier version nothing counts as changed."""
+    now = _flat(_values(definition, with_source=with_source))
+    earlier = now if before is None else _flat(_values(before, with_source=with_source))
     return [
         Setting(label, earlier.get(label, ""), now.get(label, "")) for label in {**now, **earlier}
     ]
 
 
 def governed_values(definition: str, *, with_sql: bool) -> dict[str, Any]:
-    """The governed values of a version, the SQL among them or not."""
-    values: dict[str, Any] = json.loads(definition)
+    """The governed values of a version: all of them, or those that everybody may see, which is
+    neither the SQL nor where the source is and who signs in there (spec 1)."""
+    values = _values(definition, with_source=with_sql)
     return {name: value for name, value in values.items() if with_sql or name != _SQL}
 
 
@@ -64,6 +65,13 @@ def sql_diff(before: str, now: str) -> list[DiffLine]:
     """A unified diff of two statements with some context; empty when they are equal."""
     lines = unified_diff(before.splitlines(), now.splitlines(), lineterm="", n=4)
     return [DiffLine(line, _kind(line)) for line in lines if not line.startswith(("---", "+++"))]
+
+
+def _values(definition: str, *, with_source: bool) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads(definition)
+    if not with_source and _SOURCE in values:
+        values[_SOURCE] = {"db_code": values[_SOURCE]["db_code"]}
+    return values
 
 
 def _kind(line: str) -> str:

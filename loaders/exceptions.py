@@ -28,6 +28,13 @@ class VersionNotFoundError(TerminalError):
     status = HTTPStatus.NOT_FOUND
 
 
+class SourceTestFailedError(TerminalError):
+    """The source did not answer as it should; the message says what to look at."""
+
+    code = "SOURCE_TEST_FAILED"
+    status = HTTPStatus.CONFLICT
+
+
 class ValidationFailedError(TerminalError):
     """Fields break a rule; `details["errors"]` names each."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from core.window import Window
 from loaders.source_time import SourceZone
 
 _LOCAL_EPOCH = datetime(1970, 1, 1, tzinfo=UTC).replace(tzinfo=None)
@@ -66,32 +65,6 @@ class Grain:
     def is_boundary(self, utc: datetime) -> bool:
         """Whether a window may start or end at the instant."""
         return self.floor(utc) == utc
-
-    def count(self, window: Window) -> int:
-        """How many grains the window touches.
-
-        Counted by arithmetic a day at a time; boundary by boundary only where clocks change.
-        """
-        total = 0
-        start, stop = self.floor(window.start), self.ceil(window.end)
-        while start < stop:
-            end = min(max(self.floor(start + _DAY), self.following(start)), stop)
-            total += self._count_between(start, end)
-            start = end
-        return total
-
-    def _count_between(self, start: datetime, end: datetime) -> int:
-        """Grains between two boundaries so near that clocks change at most once between them."""
-        if self._offset(start) == self._offset(end):
-            return self._index(end) - self._index(start)
-        grains = 0
-        while start < end:
-            start = self.following(start)
-            grains += 1
-        return grains
-
-    def _offset(self, utc: datetime) -> timedelta:
-        return self.zone.to_local(utc) - utc.replace(tzinfo=None)
 
     def _index(self, utc: datetime) -> int:
         """Number of the local step the instant lies in."""

@@ -211,7 +211,7 @@ def bind(sql: str, db_type: DatabaseType, *, from_literal: str, to_literal: str)
     `find_placeholders` reports and that are unknown stay; the guard refuses them.
     """
     literals = {FROM_TIME: from_literal, TO_TIME: to_literal}
-    no_space_before = _NEEDS_NO_SPACE_BEFORE[db_type]
+    no_space_before = _NEEDS_NO_SPACE_BEFORE[db_type.grammar]
     parts: list[str] = []
     done = 0
     for occurrence in find_placeholders(sql, db_type):

@@ -104,11 +104,6 @@ class SourceZone:
         change = self._transition((local - before).replace(tzinfo=UTC), before - after)
         return Window(change - (before - after), change + (before - after))
 
-    def is_inside_repeated_hour(self, utc: datetime) -> bool:
-        """Whether `utc` lies strictly inside the local times shown twice; edges are outside."""
-        repeated = self.repeated_hour(utc)
-        return repeated is not None and utc != repeated.start
-
     def _aware_local(self, utc: datetime) -> datetime:
         if utc.tzinfo is None:
             raise ValueError("an instant is aware")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from django.db import OperationalError, connection
+from psycopg.errors import LockNotAvailable
 
 from core.window import Window
 from signals.exceptions import PartitionBusyError
@@ -28,7 +29,9 @@ def ensure_partitions(window: Window) -> int:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT signals.ensure_partition(%s)", [month])
                 made += int(cursor.fetchone()[0])
-        except OperationalError:
+        except OperationalError as error:
+            if not isinstance(error.__cause__, LockNotAvailable):
+                raise
             raise PartitionBusyError(
                 f"The partition for {month:%Y-%m} could not be made: the signals table is locked."
             ) from None

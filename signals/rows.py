@@ -70,7 +70,6 @@ class RowEncoder:
         self.least: datetime | None = None
         self.greatest: datetime | None = None
         self.rows = 0
-        self.rec_count = 0
 
     def encode(self, rows: list[Row]) -> bytes:
         """COPY lines for the rows. Raises RowRejectedError naming column and kind."""
@@ -89,8 +88,6 @@ class RowEncoder:
         )
         value_count = _count(row[16], VALUE_COUNT) if len(row) > 16 else rec_count
         self.rows += 1
-        if rec_count is not _NULL:
-            self.rec_count += int(rec_count)
         fields = (
             self._loader_code,
             self._stamps.get(stamp) or self._stamp(stamp),

@@ -22,8 +22,9 @@ Cells = tuple[bytes | None, ...]
 
 _COLUMNS = ", ".join(f"segment_{n}" for n in range(1, SEGMENT_COUNT + 1))
 _INSERT = (
-    f"INSERT INTO segment_combination (segment_code, {_COLUMNS}) VALUES "
-    f"({', '.join(['%s'] * (SEGMENT_COUNT + 1))}) ON CONFLICT (segment_code) DO NOTHING"
+    f"INSERT INTO segment_combination (segment_code, {_COLUMNS}) "
+    f"SELECT * FROM unnest(%s::uuid[]{', %s::text[]' * SEGMENT_COUNT}) AS new (code) "
+    "ORDER BY code ON CONFLICT (segment_code) DO NOTHING"
 )
 
 
@@ -58,16 +59,15 @@ class CombinationRegistry:
         return encoded
 
     def commit_new(self) -> None:
-        """Commit the combinations met since the last call, sorted. A failed call is repeatable."""
+        """Commit the combinations met since the last call. One statement, in the order of their
+        codes, that commits by itself: a process that freezes meanwhile holds no key back."""
         if not self._new:
             return
         if self._connection is None:
             self._connection = connections.create_connection("default")
-        rows = [[code, *self._new[code]] for code in sorted(self._new)]
+        columns = zip(*self._new.values(), strict=True)
         with self._connection.cursor() as cursor:
-            cursor.execute("BEGIN")
-            cursor.executemany(_INSERT, rows)
-            cursor.execute("COMMIT")
+            cursor.execute(_INSERT, [list(self._new), *map(list, columns)])
         self._new.clear()
 
     def close(self) -> None:

@@ -33,7 +33,6 @@ class Written:
     read: int
     loaded: int
     purged: int
-    rec_count: int
     bytes: int
     least: datetime | None
     greatest: datetime | None
@@ -95,7 +94,6 @@ def write(
         read=encoder.rows,
         loaded=loaded,
         purged=purged,
-        rec_count=encoder.rec_count,
         bytes=size,
         least=encoder.least,
         greatest=encoder.greatest,

@@ -11,7 +11,8 @@ from loaders.models import Loader
 
 class CoverageInterval(models.Model):
     """One stretch `[range_from, range_to)`, kept in the commit. MISSING and PENDING are not
-    stored: they are what lies between and after."""
+    stored: they are what lies between and after. `rec_count` is how many signals stand in the
+    stretch; null where that is not known."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     loader = models.ForeignKey(

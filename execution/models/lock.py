@@ -49,6 +49,7 @@ class LoaderExecutionLock(models.Model):
     is_live = models.BooleanField(default=True)
     window_from = models.DateTimeField()
     window_to = models.DateTimeField()
+    watermark = models.DateTimeField(null=True)
     replica_name = models.CharField("replica", max_length=255, blank=True)
     worker_pid = models.IntegerField(null=True)
     backend_pid = models.IntegerField(null=True)

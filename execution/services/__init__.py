@@ -1,7 +1,7 @@
 """Use cases of execution."""
 
 from execution.services.cancel import request_cancel
-from execution.services.claim import Claimed, claim
+from execution.services.claim import Claimed, prepare, take
 from execution.services.commit import commit
 from execution.services.dispatch import dispatch
 from execution.services.failure import record_failure
@@ -10,12 +10,13 @@ from execution.services.runs import run_now
 
 __all__ = [
     "Claimed",
-    "claim",
     "commit",
     "dispatch",
+    "prepare",
     "reap_expired",
     "record_failure",
     "release_replica",
     "request_cancel",
     "run_now",
+    "take",
 ]

@@ -12,10 +12,12 @@ from django.db import connection, transaction
 
 from core.correlation import set_correlation_id
 from core.window import Window
+from execution.exceptions import RunCancelledError
 from execution.models import LoaderExecutionLock, LoadHistory
 from execution.models.lock import ClockTimestamp
 from loaders.connectors.base import SourceProfile
 from loaders.definition import RunSettings
+from loaders.exceptions import LoaderNotApprovedError
 from loaders.models import Loader, SourceDatabase
 from loaders.services import approved_definition
 
@@ -23,7 +25,7 @@ from loaders.services import approved_definition
 @dataclass(frozen=True)
 class Claimed:
     """A window in a worker's hands, with all that its run will use: the very values whose digest
-    was found equal to the approved one."""
+    was found equal to the approved one. `watermark` is the one the window was planned from."""
 
     lock_id: UUID
     history_id: UUID
@@ -41,38 +43,58 @@ class Claimed:
         return password
 
 
-def claim(lock_id: UUID) -> Claimed | None:
+def take(lock_id: UUID) -> LoaderExecutionLock | None:
     """Take the lock by compare-and-set, or None if it is taken, released or gone.
 
-    Records worker and database backend, so that a reaper can end both. Raises what
-    `approved_definition` raises; the lock is then held and the caller records the failure.
+    Records worker and database session, so that a reaper can end them. The history's row is
+    locked before the lock's, as everywhere.
     """
     with transaction.atomic():
-        if not _take(lock_id):
+        histories = LoadHistory.objects.select_for_update(no_key=True, of=("self",))
+        history = histories.filter(lock__lock_id=lock_id).first()
+        if history is None or not _compare_and_set(lock_id):
             return None
-        lock = LoaderExecutionLock.objects.select_related("load_history").get(pk=lock_id)
-        LoadHistory.objects.filter(pk=lock.load_history_id).update(
-            claimed_at=lock.claimed_at, replica_name=lock.replica_name
-        )
-    set_correlation_id(lock.load_history.correlation_id)
-    loader = Loader.objects.select_related("source_database", "approved_version", "state").get(
+        lock = LoaderExecutionLock.objects.get(pk=lock_id)
+        history.claimed_at = lock.claimed_at
+        history.replica_name = lock.replica_name
+        history.save(update_fields=["claimed_at", "replica_name"])
+        lock.load_history = history
+    return lock
+
+
+def prepare(lock: LoaderExecutionLock) -> Claimed:
+    """All that the run of a lock that was just taken will use.
+
+    Raises RunCancelledError if somebody asked the run to stop while it was queued, what
+    `approved_definition` raises, and LoaderNotApprovedError if the loader was approved anew since
+    the window was planned.
+    """
+    history = lock.load_history
+    set_correlation_id(history.correlation_id)
+    if lock.cancel_requested:
+        raise RunCancelledError("The run was cancelled.")
+    loader = Loader.objects.select_related("source_database", "approved_version").get(
         loader_code=lock.loader_id
     )
-    _, definition = approved_definition(loader)
+    version, definition = approved_definition(loader)
+    if version.pk != history.version_id:
+        raise LoaderNotApprovedError(
+            f"{loader.loader_code} was approved anew after this window was planned."
+        )
     return Claimed(
-        lock_id=lock_id,
-        history_id=lock.load_history_id,
+        lock_id=lock.pk,
+        history_id=history.pk,
         loader_id=loader.id,
         loader_code=loader.loader_code,
         window=Window(lock.window_from, lock.window_to),
-        watermark=loader.state.last_load_timestamp,
+        watermark=lock.watermark,
         settings=definition.settings(),
         profile=loader.source_database.profile(),
         source_id=loader.source_database_id,
     )
 
 
-def _take(lock_id: UUID) -> bool:
+def _compare_and_set(lock_id: UUID) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"

@@ -13,14 +13,14 @@ from audit.services import emit
 from core.clock import database_now
 from core.window import Window
 from execution.coverage import Outcome
-from execution.exceptions import WatermarkMovedError
+from execution.exceptions import LockLostError, WatermarkMovedError
 from execution.hints import hint_cycle
 from execution.models import LoadHistory, RunStatus
 from execution.retry import next_due_after_success
 from execution.services.claim import Claimed
 from execution.services.coverage import update_coverage
 from execution.services.dispatch import time_plan
-from execution.services.release import release_or_fail
+from execution.services.release import release_after_load
 from execution.watermark import advance
 from execution.windows import is_still_behind
 from loaders.models import Loader, LoaderState, LoadStatus
@@ -29,8 +29,8 @@ from signals.writer import Written
 
 
 def commit(claimed: Claimed, window: Window, written: Written) -> None:
-    """Make the run count: all of it, or nothing. Raises LockLostError, upon which the caller
-    rolls back everything the run wrote."""
+    """Make the run count: all of it, or nothing. Raises LockLostError, RunCancelledError and
+    WatermarkMovedError, upon which the caller rolls back everything the run wrote."""
     _advance_state(claimed, window, written)
     update_coverage(
         loader_code=claimed.loader_code,
@@ -48,7 +48,7 @@ def commit(claimed: Claimed, window: Window, written: Written) -> None:
         window=window,
         details={"recordsLoaded": written.loaded, "recordsPurged": written.purged},
     )
-    LoadHistory.objects.filter(pk=claimed.history_id, status=RunStatus.RUNNING).update(
+    finished = LoadHistory.objects.filter(pk=claimed.history_id, status=RunStatus.RUNNING).update(
         status=RunStatus.SUCCESS,
         end_time=database_now(),
         query_to_time=window.end,
@@ -59,8 +59,10 @@ def commit(claimed: Claimed, window: Window, written: Written) -> None:
         records_purged=written.purged,
         bytes_written=written.bytes,
     )
+    if not finished:
+        raise LockLostError("The run was ended by somebody else; nothing was written.")
     hint_cycle()
-    release_or_fail(claimed.lock_id)
+    release_after_load(claimed.lock_id)
 
 
 def _advance_state(claimed: Claimed, window: Window, written: Written) -> None:

@@ -16,7 +16,6 @@ from django.db import connection, models, transaction
 from accounts.roles import User
 from core.clock import database_now
 from core.correlation import correlation_id
-from core.window import Window
 from execution.exceptions import (
     LoaderAtCapacityError,
     NothingToLoadError,
@@ -77,7 +76,7 @@ def dispatch(
             query_to_time=planned.end,
             correlation_id=correlation_id(),
         )
-        lock = _lock(history, planned, now)
+        lock = _lock(history, state.last_load_timestamp, now)
         state.load_status = LoadStatus.RUNNING
         state.last_attempt_at = now
         state.next_due_at = None
@@ -86,12 +85,13 @@ def dispatch(
     return history
 
 
-def _lock(history: LoadHistory, window: Window, now: datetime) -> LoaderExecutionLock:
+def _lock(history: LoadHistory, watermark: datetime | None, now: datetime) -> LoaderExecutionLock:
     return LoaderExecutionLock.objects.create(
         loader=history.loader,
         load_history=history,
-        window_from=window.start,
-        window_to=window.end,
+        window_from=history.query_from_time,
+        window_to=history.query_to_time,
+        watermark=watermark,
         lease_until=now + settings.LEASE,
     )
 

@@ -12,6 +12,7 @@ from django.db import transaction
 from audit.models import LoaderEvent
 from audit.services import emit
 from core.clock import database_now
+from core.correlation import set_correlation_id
 from core.errors import PortalError
 from execution.coverage import Outcome
 from execution.exceptions import (
@@ -20,9 +21,11 @@ from execution.exceptions import (
     LockLostError,
     NotClaimedError,
     RunCancelledError,
+    SourceClockBehindError,
 )
 from execution.hints import hint_cycle
 from execution.models import LoaderExecutionLock, LoadHistory, RunStatus
+from execution.models.lock import LockQuerySet
 from execution.retry import backoff
 from execution.services.coverage import update_coverage
 from execution.services.release import release_or_fail
@@ -37,7 +40,12 @@ from loaders.services import report_tampering
 _OURS = (ControlDatabaseError, LeaseExpiredError, NotClaimedError)
 """What the source has no part in: the window is tried again without the loader's own interval."""
 
-_CALLED_OFF = (RunCancelledError, LoaderDisabledError, LoaderNotApprovedError)
+_CALLED_OFF = (
+    RunCancelledError,
+    SourceClockBehindError,
+    LoaderDisabledError,
+    LoaderNotApprovedError,
+)
 
 
 @dataclass(frozen=True)
@@ -65,17 +73,18 @@ class Failure:
         )
 
 
-def record_failure(lock_id: UUID, failure: Failure) -> bool:
+def record_failure(lock_id: UUID, failure: Failure, *, among: LockQuerySet | None = None) -> bool:
     """Record the failure and release the lock, in one transaction; False if the lock is no longer
-    held, in which case whoever took it has recorded the end already."""
+    held (or, where given, not one of `among`), in which case whoever took it records the end."""
     lock = LoaderExecutionLock.objects.select_related("load_history", "loader").get(pk=lock_id)
+    set_correlation_id(lock.load_history.correlation_id)
     try:
         with transaction.atomic():
             _fail_state(lock.loader, failure)
             _fail_history(lock.load_history, failure)
             if failure.code == DefinitionTamperedError.code:
                 report_tampering(lock.loader_id)
-            release_or_fail(lock_id)
+            release_or_fail(lock_id, among=among)
     except LockLostError:
         return False
     return True

@@ -6,9 +6,10 @@ import time
 from datetime import datetime, timedelta
 
 import structlog
+from django.conf import settings
 from django.db import connection
 
-from execution.exceptions import LeaseExpiredError, NotClaimedError
+from execution.exceptions import LeaseExpiredError, NotClaimedError, RunCancelledError
 from execution.hints import hint_execution
 from execution.models import LoaderExecutionLock
 from execution.models.lock import ClockTimestamp, LockQuerySet
@@ -16,7 +17,7 @@ from execution.services.failure import Failure, record_failure
 
 logger = structlog.get_logger(__name__)
 
-HINT_AGAIN_AFTER = timedelta(seconds=15)
+_LONGEST_UNHINTED = timedelta(seconds=15)
 _BACKEND_ENDS_WITHIN = 5.0
 _POLL_SECONDS = 0.05
 
@@ -38,7 +39,8 @@ def hint_unclaimed_again() -> int:
     """Repeat the hints of windows that nobody took up for a while; returns how many."""
     repeated = 0
     waiting = LoaderExecutionLock.objects.unclaimed().filter(
-        hinted_at__lt=ClockTimestamp() - HINT_AGAIN_AFTER, lease_until__gt=ClockTimestamp()
+        hinted_at__lt=ClockTimestamp() - min(_LONGEST_UNHINTED, settings.LEASE / 4),
+        lease_until__gt=ClockTimestamp(),
     )
     for lock_id in list(waiting.values_list("pk", flat=True)):
         hint_execution(lock_id)
@@ -48,10 +50,25 @@ def hint_unclaimed_again() -> int:
 
 
 def _reap(locks: LockQuerySet) -> int:
+    """End each of the locks that is still one of them. A lock that can't be ended now is logged
+    and met again in the next cycle; it keeps no other waiting."""
     reaped = 0
     for lock in list(locks.select_related("load_history")):
-        end_backend(lock)
-        if record_failure(lock.pk, _failure_of(lock)):
+        try:
+            if not locks.filter(pk=lock.pk).exists():
+                continue
+            end_backend(lock)
+            ended = record_failure(lock.pk, _failure_of(lock), among=locks)
+        except Exception as error:  # noqa: BLE001 - the boundary between one lock and the others
+            logger.warning(
+                "lock.not_reaped",
+                loader_code=lock.loader_id,
+                execution_id=str(lock.load_history_id),
+                error=type(error).__name__,
+            )
+            connection.close_if_unusable_or_obsolete()
+            continue
+        if ended:
             logger.warning(
                 "lock.reaped",
                 loader_code=lock.loader_id,
@@ -63,6 +80,8 @@ def _reap(locks: LockQuerySet) -> int:
 
 
 def _failure_of(lock: LoaderExecutionLock) -> Failure:
+    if lock.cancel_requested:
+        return Failure.of(RunCancelledError("The run was cancelled."))
     if lock.claimed_at is None:
         return Failure.of(NotClaimedError("No worker took the run up in time."))
     return Failure.of(

@@ -6,8 +6,9 @@ from django.urls import reverse
 
 from accounts.admin_actions import PageAction
 from accounts.roles import Permission, User
-from loaders.models import ApprovalStatus, Decision, Loader
-from loaders.services import disable, enable, submit
+from loaders.exceptions import SourceTestFailedError
+from loaders.models import ApprovalStatus, Decision, Loader, SourceDatabase
+from loaders.services import disable, enable, submit, try_source
 
 
 def _may_be_submitted(_: User, loader: Loader) -> str:
@@ -59,6 +60,23 @@ def _copy(loader: Loader) -> str:
     return f"{reverse('admin:loaders_loader_add')}?copy={loader.pk}"
 
 
+def _test(user: User, source: SourceDatabase) -> str:
+    report = try_source(user=user, source=source)
+    if not report.ok:
+        raise SourceTestFailedError(f"{source.db_code} does not answer: {report.message}")
+    findings = report.privileges.findings if report.privileges else ()
+    good = f"{source.db_code} answers in {report.round_trip_ms:.0f} ms ({report.server_version})."
+    return " ".join((good, *report.advice, *findings))
+
+
+TEST = PageAction(
+    "test",
+    "Test connection",
+    "network_check",
+    Permission.MANAGE_SOURCES,
+    lambda _, __: "",
+    act=_test,
+)
 COPY = PageAction(
     "copy", "Copy", "content_copy", Permission.EDIT_LOADERS, lambda _, __: "", link=_copy
 )

@@ -129,7 +129,8 @@ class LoaderAdmin(ActionPageAdmin):
     # --- page -----------------------------------------------------------------------------------
 
     def get_fieldsets(self, request: HttpRequest, obj: Loader | None = None) -> Any:
-        reads = ["loader_code", "source_database"]
+        sees_sources = may(request.user, Permission.VIEW_SQL)
+        reads = ["loader_code", "source_database" if sees_sources else "source_shown"]
         if may(request.user, Permission.EDIT_LOADERS):
             reads.append("loader_sql")
         elif may(request.user, Permission.VIEW_SQL):
@@ -171,7 +172,7 @@ class LoaderAdmin(ActionPageAdmin):
         return {name: getattr(loader, name) for name in names}
 
     def get_readonly_fields(self, request: HttpRequest, obj: Loader | None = None) -> list[str]:
-        shown = ["guard", "shown_sql", "start_shown", "end_shown"]
+        shown = ["guard", "shown_sql", "start_shown", "end_shown", "source_shown"]
         return [*shown, *(["loader_code"] if obj else [])]
 
     def get_form(self, request: HttpRequest, obj: Any = None, *args: Any, **kwargs: Any) -> Any:
@@ -221,6 +222,11 @@ class LoaderAdmin(ActionPageAdmin):
             what = "an error" if errors == 1 else f"{errors} errors"
             text = f"The SQL has {what} to correct before it can be submitted."
             messages.warning(request, text)
+
+    @admin.display(description="Source database")
+    def source_shown(self, loader: Loader) -> str:
+        """Its code without the link that others have."""
+        return loader.source_database.db_code
 
     @admin.display(description="Start (UTC)")
     def start_shown(self, loader: Loader) -> str:

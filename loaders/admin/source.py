@@ -1,22 +1,27 @@
-"""Source databases. Administrators edit them; nobody ever sees a password."""
+"""Source databases. Administrators edit them, viewers don't see where they are; nobody ever sees a
+password."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
 
-from accounts.admin_access import PortalModelAdmin
+from accounts.admin_actions import ActionPageAdmin, PageAction
 from accounts.roles import Permission
+from loaders.admin.actions import TEST
 from loaders.admin.forms import SourceForm
 from loaders.models import SourceDatabase
 
 
-class SourceDatabaseAdmin(PortalModelAdmin):
+class SourceDatabaseAdmin(ActionPageAdmin):
     """Connection profiles."""
 
     audited_as = "source"
+    page_actions: Sequence[PageAction] = (TEST,)
+    view_permission = Permission.VIEW_SQL
     add_permission = Permission.MANAGE_SOURCES
     change_permission = Permission.MANAGE_SOURCES
     form = SourceForm

@@ -8,7 +8,6 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -23,7 +22,6 @@ from core.errors import PortalError
 from loaders.admin.actions import own_edit
 from loaders.admin.forms import DecisionForm
 from loaders.changes import settings_of, sql_diff, sql_of
-from loaders.exceptions import InvalidTransitionError
 from loaders.models import Decision, Loader, LoaderVersion
 from loaders.services import approve, reject, restore_version, show_sql
 
@@ -187,12 +185,7 @@ def decide(*, user: User, version: LoaderVersion, decision: Decision, comment: s
     that was submitted in its place meanwhile is not decided."""
     service = approve if decision == Decision.APPROVED else reject
     code = version.loader.loader_code
-    with transaction.atomic():
-        decided = service(user=user, loader=version.loader, comment=comment)
-        if decided.pk != version.pk:
-            raise InvalidTransitionError(
-                f"{code} was submitted anew meanwhile. Look at version {decided.number}."
-            )
+    service(user=user, loader=version.loader, comment=comment, version=version.number)
     return f"Version {version.number} of {code} is {decision.label.lower()}."
 
 
@@ -209,13 +202,15 @@ def _blocked(user: User, loader: Loader, *, own: bool) -> str:
 
 
 def _differences(version: LoaderVersion, *, with_sql: bool) -> dict[str, Any]:
-    """What the page shows of the version against the one approved last before it."""
+    """What the page shows of the version against the one approved last before it. Who may not see
+    the SQL sees no more of the source than its code."""
     before = (
         version.loader.versions.filter(decision=Decision.APPROVED, number__lt=version.number)
         .order_by("-number")
         .first()
     )
-    settings = settings_of(version.definition, before.definition if before else None)
+    earlier = before.definition if before else None
+    settings = settings_of(version.definition, earlier, with_source=with_sql)
     shown: dict[str, Any] = {
         "before": before,
         "changed": [setting for setting in settings if setting.changed],

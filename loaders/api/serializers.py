@@ -167,6 +167,13 @@ class DiffParameters(Strict):
 
 
 class SubmitBody(Strict):
-    """Body of submit, approve and reject."""
+    """Body of submit."""
 
     comment = serializers.CharField(allow_blank=True, default="", max_length=4000)
+
+
+class DecisionBody(SubmitBody):
+    """Body of approve and reject. `version` is the number that was looked at; if another one
+    waits by now, nothing is decided."""
+
+    version = serializers.IntegerField(min_value=1, allow_null=True, default=None)

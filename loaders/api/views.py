@@ -17,6 +17,7 @@ from core.api.views import valid_body, valid_parameters
 from loaders import services
 from loaders.api.serializers import (
     CopyBody,
+    DecisionBody,
     DiffParameters,
     LoaderAnswer,
     LoaderBody,
@@ -84,9 +85,9 @@ class LoaderApprove(APIView):
     needs = {"POST": Permission.APPROVE}
 
     def post(self, request: Request, code: str) -> Response:
-        comment = valid_body(SubmitBody, request)["comment"]
+        body = valid_body(DecisionBody, request)
         loader = services.get_loader(code)
-        services.approve(user=request.user, loader=loader, comment=comment)
+        services.approve(user=request.user, loader=loader, **body)
         return _loader_answer(loader)
 
 
@@ -96,9 +97,9 @@ class LoaderReject(APIView):
     needs = {"POST": Permission.APPROVE}
 
     def post(self, request: Request, code: str) -> Response:
-        comment = valid_body(SubmitBody, request)["comment"]
+        body = valid_body(DecisionBody, request)
         loader = services.get_loader(code)
-        services.reject(user=request.user, loader=loader, comment=comment)
+        services.reject(user=request.user, loader=loader, **body)
         return _loader_answer(loader)
 
 
@@ -151,7 +152,7 @@ class VersionList(ListAPIView[LoaderVersion]):
 
 
 class VersionDetail(APIView):
-    """One version; its settings, and its SQL for those who may see it."""
+    """One version; its settings, and its SQL and source for those who may see them."""
 
     needs = {"GET": Permission.VIEW}
 
@@ -186,7 +187,8 @@ class VersionDiff(APIView):
         before, now = (
             services.get_version(loader, numbers[name]).definition for name in ("from", "to")
         )
-        settings = settings_of(now, before)
+        shown = services.show_sql(user=request.user, loader_code=code)
+        settings = settings_of(now, before, with_source=shown)
         answer: dict[str, Any] = {
             **numbers,
             "changes": [
@@ -195,7 +197,7 @@ class VersionDiff(APIView):
                 if s.changed
             ],
         }
-        if services.show_sql(user=request.user, loader_code=code):
+        if shown:
             answer["sql_diff"] = [line.text for line in sql_diff(sql_of(before), sql_of(now))]
         return Response(answer)
 
@@ -220,7 +222,7 @@ class SqlValidate(APIView):
 class SourceList(ListAPIView[SourceDatabase]):
     """List source databases, or add one."""
 
-    needs = {"GET": Permission.VIEW, "POST": Permission.MANAGE_SOURCES}
+    needs = {"GET": Permission.VIEW_SQL, "POST": Permission.MANAGE_SOURCES}
 
     serializer_class = SourceBody
 
@@ -235,7 +237,7 @@ class SourceList(ListAPIView[SourceDatabase]):
 class SourceDetail(APIView):
     """One source: read it, change it."""
 
-    needs = {"GET": Permission.VIEW, "PATCH": Permission.MANAGE_SOURCES}
+    needs = {"GET": Permission.VIEW_SQL, "PATCH": Permission.MANAGE_SOURCES}
 
     def get(self, request: Request, code: str) -> Response:
         return Response(SourceBody(services.get_source(code)).data)
@@ -246,6 +248,16 @@ class SourceDetail(APIView):
             user=request.user, source=services.get_source(code), values=values
         )
         return Response(SourceBody(source).data)
+
+
+class SourceTest(APIView):
+    """Connect to the source and report: clock, TLS, privileges, and what to do about them."""
+
+    needs = {"POST": Permission.MANAGE_SOURCES}
+
+    def post(self, request: Request, code: str) -> Response:
+        report = services.try_source(user=request.user, source=services.get_source(code))
+        return Response(asdict(report))
 
 
 def _loader_answer(loader: Loader, code: int = status.HTTP_200_OK) -> Response:

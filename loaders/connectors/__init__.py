@@ -16,6 +16,7 @@ from loaders.dialects import DatabaseType
 _ADAPTERS = {
     DatabaseType.MYSQL: "loaders.connectors.mysql",
     DatabaseType.POSTGRESQL: "loaders.connectors.postgresql",
+    DatabaseType.SIMULATED: "loaders.connectors.simulated",
 }
 
 

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from loaders.connectors.errors import SourceDataError, SourceTlsError
+from loaders.connectors.privileges import PrivilegeReport
 from loaders.dialects import DatabaseType
 
 Row = tuple[bytes | None, ...]
@@ -61,6 +62,17 @@ class SourceProfile:
     tls_ca: str = field(default="", repr=False)
     connect_timeout_seconds: float = 10
     idle_read_timeout_seconds: float = 60
+
+
+@dataclass(frozen=True)
+class ServerFacts:
+    """What a session knows of its server.
+
+    `tls` tells of the connection that the portal made; None where there is no connection.
+    """
+
+    version: str
+    tls: bool | None
 
 
 class ResultStream:
@@ -128,6 +140,9 @@ class SourceConnection(Protocol):
     def server_clock(self) -> datetime:
         """The source's own present time, in UTC. One round trip: serves as a ping too."""
 
+    def server_facts(self) -> ServerFacts:
+        """The server's product and version, such as `PostgreSQL 18.1`, and TLS."""
+
     def quote(self, value: str | int) -> str:
         """The value as an SQL literal, quoted by the driver for this very session."""
 
@@ -137,6 +152,20 @@ class SourceConnection(Protocol):
         The statement is sent as it is: no placeholders, and `%` has no meaning. Returns when the
         source has accepted it. The transaction ends with the last batch, so an idle session
         holds no snapshot on the source.
+        """
+
+    def explain(self, statement: str) -> str:
+        """The plan of one SELECT as the source prints it; the statement is not executed.
+
+        In a read-only transaction with the session's timeouts: planning may evaluate constant
+        parts. A statement that is not a query raises SourceSqlError.
+        """
+
+    def inspect_privileges(self) -> PrivilegeReport:
+        """What the account may do beyond reading, its roles included.
+
+        Where the source does not tell, the report says so (`can_write` None) and the session may
+        be closed.
         """
 
     def cancel(self) -> None:
@@ -202,6 +231,12 @@ class CertificateAuthority:
         """Remove the file. Harmless when repeated."""
         if self._file is not None:
             self._file.close()
+
+
+def text_rows(stream: ResultStream) -> list[tuple[str, ...]]:
+    """All rows of a small result as text; NULL is empty."""
+    with stream:
+        return [tuple((cell or b"").decode() for cell in row) for batch in stream for row in batch]
 
 
 def is_utf8(text: bytes) -> bool:

@@ -36,10 +36,12 @@ from loaders.connectors.base import (
     CertificateAuthority,
     ResultStream,
     Row,
+    ServerFacts,
     SourceConnection,
     SourceProfile,
     TlsMode,
     checked_size,
+    text_rows,
 )
 from loaders.connectors.errors import (
     SourceCancelledError,
@@ -49,7 +51,9 @@ from loaders.connectors.errors import (
     SourceTlsError,
 )
 from loaders.connectors.mysql_errors import error_number, login_error, query_error
-from loaders.connectors.mysql_modes import plain_modes
+from loaders.connectors.mysql_modes import plain_modes, server_name
+from loaders.connectors.mysql_privileges import inspect
+from loaders.connectors.privileges import PrivilegeReport
 
 logger = logging.getLogger(__name__)
 
@@ -181,6 +185,11 @@ class MysqlConnection:
         (text,) = self._guard(lambda: self._row("SELECT UTC_TIMESTAMP(6)"))
         return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
+    def server_facts(self) -> ServerFacts:
+        """See `SourceConnection.server_facts`."""
+        cipher = self._guard(lambda: self._row(_CIPHER)[1])
+        return ServerFacts(server_name(self._version), tls=bool(cipher))
+
     def quote(self, value: str | int) -> str:
         """See `SourceConnection.quote`; heeds NO_BACKSLASH_ESCAPES of the session."""
         if isinstance(value, int):
@@ -193,6 +202,15 @@ class MysqlConnection:
         columns = self._guard(partial(self._open, statement.encode()))
         read_batch = partial(self._read_batch, columns, batch_rows)
         return ResultStream(columns, partial(self._guard, read_batch), self.close)
+
+    def explain(self, statement: str) -> str:
+        """See `SourceConnection.explain`. JSON; after FORMAT no server lets ANALYZE follow."""
+        plan = text_rows(self.stream(f"EXPLAIN FORMAT=JSON {statement}"))
+        return "\n".join("\t".join(row) for row in plan)
+
+    def inspect_privileges(self) -> PrivilegeReport:
+        """See `SourceConnection.inspect_privileges`."""
+        return inspect(self, lambda text: self._guard(partial(self._driver.query, text.encode())))
 
     def cancel(self) -> None:
         """See `SourceConnection.cancel`.
@@ -280,11 +298,11 @@ class MysqlConnection:
 
     def _settle(self, statement_timeout_seconds: float) -> None:
         """Find out what the source is; set the session to UTC, read-only and time-limited."""
-        version, self._thread_id, modes = self._row(
+        self._version, self._thread_id, modes = self._row(
             "SELECT VERSION(), CONNECTION_ID(), @@SESSION.sql_mode"
         )
         self._identity = self._row(_IDENTITY)
-        if "MariaDB" in version:
+        if "MariaDB" in self._version:
             limit = f"max_statement_time = {statement_timeout_seconds:.3f}"
         else:
             limit = f"max_execution_time = {max(1, round(statement_timeout_seconds * 1000))}"

@@ -28,7 +28,7 @@ _BY_NUMBER: Mapping[int, type[SourceError]] = {
         (1044, 1045, 1049, 1129, 1130, 1251, 1524, 1698, 1862, 2054, 2059, 3118, 4151),
         SourceAuthError,
     ),
-    **dict.fromkeys((1142, 1143, 1227, 1356, 1370), SourcePermissionError),
+    **dict.fromkeys((1142, 1143, 1227, 1345, 1356, 1370), SourcePermissionError),
     **dict.fromkeys((1040, 1041, 1135, 1203, 1213, 1226), SourceBusyError),
     **dict.fromkeys((1205, 1969, 3024), SourceTimeoutError),
     **dict.fromkeys((1290, 1792, 1836), SourceReadOnlyError),

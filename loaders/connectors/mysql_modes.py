@@ -1,4 +1,4 @@
-"""Which SQL modes of MySQL and MariaDB a session may keep."""
+"""Which SQL modes of MySQL and MariaDB a session may keep, and which of the two it talks to."""
 
 from __future__ import annotations
 
@@ -23,3 +23,10 @@ def plain_modes(modes: str) -> str:
     SQL guard has read the statement as a server without them does."""
     kept = [mode for mode in modes.split(",") if mode and mode not in _LEXICAL_MODES]
     return ",".join(kept)
+
+
+def server_name(version: str) -> str:
+    """`MariaDB 10.11.6` or `MySQL 8.0.36` for what VERSION() says."""
+    product = "MariaDB" if "MariaDB" in version else "MySQL"
+    # MariaDB used to call itself 5.5.5-10.x for the sake of old replicas.
+    return f"{product} {version.removeprefix('5.5.5-').split('-')[0]}"

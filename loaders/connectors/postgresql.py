@@ -35,6 +35,7 @@ from loaders.connectors.base import (
     CertificateAuthority,
     ResultStream,
     Row,
+    ServerFacts,
     SourceConnection,
     SourceProfile,
     TlsMode,
@@ -44,10 +45,13 @@ from loaders.connectors.errors import (
     SourceConnectionLostError,
     SourceError,
     SourceIdleError,
+    SourceSqlError,
     SourceTimeoutError,
 )
 from loaders.connectors.postgresql_copy import parse_copy
 from loaders.connectors.postgresql_errors import error_class, login_error
+from loaders.connectors.postgresql_privileges import inspect
+from loaders.connectors.privileges import PrivilegeReport
 
 logger = logging.getLogger(__name__)
 
@@ -146,6 +150,11 @@ class PostgresqlConnection:
         """See `SourceConnection.server_clock`."""
         return self._guard(self._read_clock)
 
+    def server_facts(self) -> ServerFacts:
+        """See `SourceConnection.server_facts`. TLS may end at a pooler in between."""
+        version = self._pgconn.parameter_status(b"server_version") or b"of unknown version"
+        return ServerFacts(f"PostgreSQL {version.decode()}", tls=self._pgconn.ssl_in_use)
+
     def quote(self, value: str | int) -> str:
         """See `SourceConnection.quote`. Raises ValueError for text with a NUL character."""
         if isinstance(value, int):
@@ -157,10 +166,17 @@ class PostgresqlConnection:
 
     def stream(self, statement: str, *, batch_rows: int = BATCH_ROWS) -> ResultStream:
         """See `SourceConnection.stream`."""
-        query = statement.strip().rstrip(";").encode()
-        columns = self._guard(partial(self._open, query))
+        columns = self._guard(partial(self._open, _bare(statement)))
         read_batch = partial(self._read_batch, columns, batch_rows)
         return ResultStream(columns, partial(self._guard, read_batch), self.close)
+
+    def explain(self, statement: str) -> str:
+        """See `SourceConnection.explain`."""
+        return self._guard(partial(self._explain, _bare(statement)))
+
+    def inspect_privileges(self) -> PrivilegeReport:
+        """See `SourceConnection.inspect_privileges`."""
+        return inspect(self)
 
     def cancel(self) -> None:
         """See `SourceConnection.cancel`."""
@@ -224,6 +240,14 @@ class PostgresqlConnection:
 
     def _open(self, query: bytes) -> tuple[str, ...]:
         """Begin, describe and start the COPY; the names of the columns."""
+        columns = self._describe(query)
+        self._send(b"COPY (" + query + b"\n) TO STDOUT")
+        self._last_result()
+        self._streaming = True
+        return columns
+
+    def _describe(self, query: bytes) -> tuple[str, ...]:
+        """Begin; the statement must stand on its own, before anything is put around it."""
         if self._streaming:
             raise RuntimeError("another stream is open on this connection")
         self._started_at = monotonic()
@@ -234,10 +258,16 @@ class PostgresqlConnection:
         self._pgconn.send_describe_prepared(b"")
         described = self._last_result()
         names = [described.fname(number) or b"" for number in range(described.nfields)]
-        self._send(b"COPY (" + query + b"\n) TO STDOUT")
-        self._last_result()
-        self._streaming = True
         return tuple(name.decode() for name in names)
+
+    def _explain(self, query: bytes) -> str:
+        if not self._describe(query):
+            raise SourceSqlError("The statement is not a query: it has no result.")
+        self._send(b"EXPLAIN (VERBOSE false, COSTS true) " + query)
+        plan = self._last_result()
+        lines = [plan.get_value(number, 0) or b"" for number in range(plan.ntuples)]
+        self._command(b"ROLLBACK")
+        return b"\n".join(lines).decode(errors="replace")
 
     def _read_batch(self, columns: tuple[str, ...], batch_rows: int) -> list[Row]:
         self._check_cancelled()
@@ -330,6 +360,10 @@ class PostgresqlConnection:
         except psycopg.Error:
             self._answers_cancel = False
             logger.warning("no cancel request reached source %s", self._profile.db_code)
+
+
+def _bare(statement: str) -> bytes:
+    return statement.strip().rstrip(";").encode()
 
 
 def _options(profile: SourceProfile, statement_timeout_seconds: float) -> str:

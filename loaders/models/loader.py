@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import TYPE_CHECKING
-from zoneinfo import available_timezones
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -15,16 +13,14 @@ from simple_history.models import HistoricalRecords
 
 from core.encrypted_fields import EncryptedTextField
 from core.ids import uuid7
+from loaders import rules
 from loaders.models.source_database import CODE_VALIDATOR, SourceDatabase
 from loaders.policies import PurgeStrategy, WatermarkPolicy
+from loaders.rules import SECONDS_A_DAY
 from loaders.source_time import TimeFormat
 
 if TYPE_CHECKING:
     from loaders.models.state import LoaderState
-
-SECONDS_A_DAY = 86_400
-MOST_TAGS = 32
-_TAG = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 
 class ApprovalStatus(models.TextChoices):
@@ -193,30 +189,15 @@ class Loader(models.Model):
 
     def clean(self) -> None:
         """Rules over several fields. Raises ValidationError by field."""
-        errors: dict[str, str] = {}
-        if self.time_zone and self.offset_hours is not None:
-            errors["offset_hours"] = "Give a time zone or an offset, not both."
-        if self.time_zone and self.time_zone not in available_timezones():
-            errors["time_zone"] = "Use an IANA name such as Asia/Riyadh."
-        if not _are_tags(self.tags):
-            errors["tags"] = "Give a list of words of small letters, digits, - and _, 32 at most."
-        if self.start_at and self.end_at and self.end_at <= self.start_at:
-            errors["end_at"] = "The end must be after the start."
-        if self.watermark_policy == WatermarkPolicy.WINDOW_END and not self.lateness_seconds:
-            errors["lateness_seconds"] = "WINDOW_END needs a lateness above 0."
-        grain = self.grain_seconds
-        if grain and SECONDS_A_DAY % grain:
-            errors["grain_seconds"] = "The grain must divide a day evenly."
-        if grain and self.time_format == TimeFormat.MYSQL_DATETIME and grain % 60:
-            errors["grain_seconds"] = "MYSQL_DATETIME tells minutes: use a multiple of 60."
+        errors = {
+            **rules.zone_errors(self.time_zone, self.offset_hours),
+            **rules.span_errors(self.start_at, self.end_at),
+            **rules.watermark_errors(self.watermark_policy, self.lateness_seconds),
+            **rules.grain_errors(self.grain_seconds, self.time_format, self.loader_sql or ""),
+            **rules.tag_errors(self.tags),
+        }
         if errors:
             raise ValidationError(errors)
-
-
-def _are_tags(value: object) -> bool:
-    if not isinstance(value, list) or len(value) > MOST_TAGS:
-        return False
-    return all(isinstance(tag, str) and _TAG.fullmatch(tag) for tag in value)
 
 
 class DefinitionEditor(models.Model):

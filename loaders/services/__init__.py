@@ -5,6 +5,7 @@ from loaders.services.definitions import create_loader, get_loader, update_loade
 from loaders.services.enabling import disable, enable
 from loaders.services.fitness import approved_definition, report_tampering
 from loaders.services.sources import create_source, get_source, update_source
+from loaders.services.testing import try_source
 from loaders.services.versions import copy_loader, get_version, restore_version
 from loaders.services.viewing import show_sql
 
@@ -25,6 +26,7 @@ __all__ = [
     "restore_version",
     "show_sql",
     "submit",
+    "try_source",
     "update_loader",
     "update_source",
 ]

@@ -30,7 +30,7 @@ from loaders.models import (
     SourceDatabase,
 )
 from loaders.sql_guard import validate
-from loaders.validation import check
+from loaders.validation import check, check_runnable
 
 
 @transaction.atomic
@@ -43,6 +43,7 @@ def submit(*, user: User, loader: Loader, comment: str = "") -> LoaderVersion:
     loader = _locked(loader)
     _move(loader, ApprovalStatus.PENDING_APPROVAL)
     check(loader)
+    check_runnable(loader)
     verdict = validate(loader.loader_sql, DatabaseType(loader.source_database.db_type))
     if not verdict.is_valid:
         raise SqlInvalidError(
@@ -67,8 +68,11 @@ def submit(*, user: User, loader: Loader, comment: str = "") -> LoaderVersion:
 
 
 @transaction.atomic
-def approve(*, user: User, loader: Loader, comment: str = "") -> LoaderVersion:
+def approve(
+    *, user: User, loader: Loader, comment: str = "", version: int | None = None
+) -> LoaderVersion:
     """Approve the waiting version. Nobody approves what they edited; superusers included.
+    `version` is the number that the user looked at: no other is approved in its place.
 
     Raises PermissionDeniedError, InvalidTransitionError, SelfApprovalError, and
     DefinitionTamperedError if the rows are not what was submitted.
@@ -76,29 +80,36 @@ def approve(*, user: User, loader: Loader, comment: str = "") -> LoaderVersion:
     require(user, Permission.APPROVE)
     loader = _locked(loader)
     _move(loader, ApprovalStatus.APPROVED)
-    version = _pending(loader)
-    if version.submitted_by_id == user.pk or loader.editors.filter(user=user).exists():
+    waiting = _pending(loader, version)
+    if waiting.submitted_by_id == user.pk or loader.editors.filter(user=user).exists():
         raise SelfApprovalError(
             f"You edited {loader.loader_code} since its last approval: a second person must "
             "approve it."
         )
-    if not Definition.of(loader).matches(version.digest, version.number):
+    if not Definition.of(loader).matches(waiting.digest, waiting.number):
         raise DefinitionTamperedError(
             f"The definition of {loader.loader_code} was altered outside the portal after it was "
             "submitted. Save and submit it again."
         )
-    _decide(version, Decision.APPROVED, user, comment)
-    loader.approved_version = version
+    _decide(waiting, Decision.APPROVED, user, comment)
+    loader.approved_version = waiting
     loader.save()
     loader.editors.all().delete()
     LoaderState.objects.filter(loader=loader).update(next_due_at=timezone.now())
-    _tell(loader, version, user, "loader.approve")
-    return version
+    _tell(loader, waiting, user, "loader.approve")
+    return waiting
 
 
 @transaction.atomic
-def reject(*, user: User, loader: Loader, comment: str) -> LoaderVersion:
-    """Reject the waiting version; a comment is needed so that its author knows why."""
+def reject(
+    *, user: User, loader: Loader, comment: str, version: int | None = None
+) -> LoaderVersion:
+    """Reject the waiting version; a comment is needed so that its author knows why. `version` as
+    for `approve`.
+
+    Raises PermissionDeniedError, ValidationFailedError, InvalidTransitionError,
+    DefinitionTamperedError.
+    """
     require(user, Permission.APPROVE)
     if not comment.strip():
         raise ValidationFailedError(
@@ -107,11 +118,11 @@ def reject(*, user: User, loader: Loader, comment: str) -> LoaderVersion:
         )
     loader = _locked(loader)
     _move(loader, ApprovalStatus.REJECTED)
-    version = _pending(loader)
-    _decide(version, Decision.REJECTED, user, comment)
+    waiting = _pending(loader, version)
+    _decide(waiting, Decision.REJECTED, user, comment)
     loader.save()
-    _tell(loader, version, user, "loader.reject")
-    return version
+    _tell(loader, waiting, user, "loader.reject")
+    return waiting
 
 
 def expire_stale_requests() -> int:
@@ -163,8 +174,22 @@ def _move(loader: Loader, target: ApprovalStatus) -> None:
     loader.approval_status = target
 
 
-def _pending(loader: Loader) -> LoaderVersion:
-    return loader.versions.select_for_update(no_key=True).get(decision=Decision.PENDING)
+def _pending(loader: Loader, number: int | None) -> LoaderVersion:
+    """The version that waits. Raises InvalidTransitionError unless it has the number, if any, and
+    DefinitionTamperedError if none waits though the loader says so."""
+    versions = loader.versions.select_for_update(no_key=True)
+    waiting = versions.filter(decision=Decision.PENDING).first()
+    if waiting is None:
+        raise DefinitionTamperedError(
+            f"The version of {loader.loader_code} that waits was altered outside the portal. Save "
+            "and submit it again."
+        )
+    if number not in {None, waiting.number}:
+        raise InvalidTransitionError(
+            f"{loader.loader_code} was submitted anew as version {waiting.number} meanwhile; look "
+            "at it."
+        )
+    return waiting
 
 
 def _decide(version: LoaderVersion, decision: Decision, user: User, comment: str) -> None:

@@ -12,7 +12,7 @@ from audit.services import record
 from loaders.exceptions import LoaderNotFoundError
 from loaders.models import DefinitionEditor, Loader, LoaderState
 from loaders.services.drafting import return_to_draft
-from loaders.validation import apply_values, check
+from loaders.validation import apply_values, check, save_new
 
 _UNGOVERNED = frozenset(
     {
@@ -48,7 +48,7 @@ def create_loader(*, user: User, values: Mapping[str, Any]) -> Loader:
     loader = Loader()
     apply_values(loader, values, EDITABLE | {"loader_code", "enabled"})
     check(loader)
-    loader.save()
+    save_new(loader, code="loader_code")
     LoaderState.objects.create(loader=loader)
     DefinitionEditor.objects.create(loader=loader, user=user)
     record(

@@ -13,7 +13,7 @@ from audit.services import record
 from loaders.exceptions import SourceNotFoundError
 from loaders.models import Loader, SourceDatabase
 from loaders.services.drafting import return_to_draft
-from loaders.validation import apply_values, check
+from loaders.validation import apply_values, check, save_new
 
 _SECRET = "password"  # noqa: S105 - the name of a field
 EDITABLE = frozenset(
@@ -44,7 +44,7 @@ def create_source(*, user: User, values: Mapping[str, Any]) -> SourceDatabase:
     source = SourceDatabase()
     apply_values(source, values, EDITABLE)
     check(source, forbidden=_rules(source))
-    source.save()
+    save_new(source, code="db_code")
     record(
         actor=user,
         action="source.create",

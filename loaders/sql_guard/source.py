@@ -30,7 +30,7 @@ class Source:
 
     def __init__(self, sql: str, db_type: DatabaseType) -> None:
         self.sql = sql
-        self.db_type = db_type
+        self.db_type = db_type = db_type.grammar
         self.is_mysql = db_type is DatabaseType.MYSQL
         self.lines = LineIndex(sql)
         self.all_tokens = tokenize(sql, db_type)

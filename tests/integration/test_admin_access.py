@@ -31,6 +31,7 @@ pytestmark = pytest.mark.django_db
 
 MARKER = "planted_marker_in_sql"
 SECRET = "a-planted-source-password"
+ACCOUNT = "planted_account_on_the_source"
 EVERYBODY = frozenset(Role)
 ENTITLED = EVERYBODY - {Role.VIEWER}
 ADMIN = frozenset({Role.ADMIN})
@@ -39,7 +40,7 @@ WRITERS = frozenset({Role.OPERATOR, Role.ADMIN})
 MODELS = {
     "loaders_loader": (EVERYBODY, WRITERS),
     "loaders_loaderversion": (EVERYBODY, frozenset()),
-    "loaders_sourcedatabase": (EVERYBODY, ADMIN),
+    "loaders_sourcedatabase": (ENTITLED, ADMIN),
     "execution_loadhistory": (EVERYBODY, frozenset()),
     "execution_coverageinterval": (EVERYBODY, frozenset()),
     "execution_loaderexecutionlock": (ENTITLED, frozenset()),
@@ -72,7 +73,7 @@ class Place:
                 "host": "127.0.0.1",
                 "port": 1,
                 "db_name": "shop",
-                "user_name": "reader",
+                "user_name": ACCOUNT,
                 "password": SECRET,
             },
         )
@@ -226,15 +227,17 @@ def test_sql_and_what_quotes_it_is_shown_to_the_entitled_only_and_passwords_to_n
     assert not [page for page, text in texts.items() if SECRET in text]
     with_sql = [page for page, text in texts.items() if MARKER in text]
     with_replica = [page for page, text in texts.items() if "secret-replica" in text]
+    with_account = [page for page, text in texts.items() if ACCOUNT in text]
     if role is Role.VIEWER:
-        assert (with_sql, with_replica) == ([], [])
+        assert (with_sql, with_replica, with_account) == ([], [], [])
     else:
+        assert len(with_account) == 3  # a source and its list, a version
         assert len(with_sql) == 3  # loader, version, execution
         assert len(with_replica) == 4  # an execution and a replica, and their lists
 
 
 def test_an_address_cannot_probe_fields_that_the_page_does_not_show(place: Place) -> None:
-    client = client_of(place.people.viewer)
+    client = client_of(place.people.approver)
     for page, lookup in (
         ("execution_loadhistory", "source_error__isnull"),
         ("execution_loadhistory", "replica_name"),
@@ -260,7 +263,7 @@ def test_every_page_of_the_console_is_in_these_tables() -> None:
     parts = ("changelist", "change", "add", "delete", "history")
     known = {f"{model}_{part}" for model in MODELS for part in parts}
     known |= {"loaders_loader_do", "execution_loadhistory_do", "auth_user_password_change"}
-    known |= {"loaders_loaderversion_restore"}
+    known |= {"loaders_loaderversion_restore", "loaders_sourcedatabase_do"}
     assert names(admin.site.urls[0]) - known - WITHOUT_ROLE - OTHER == set()
 
 

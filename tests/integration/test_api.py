@@ -87,6 +87,22 @@ def test_a_source_never_gives_its_password_back(people: People) -> None:
     assert "s3cret" not in str(answer) + str(admin.get("admin/res/db-sources/SHOP"))
 
 
+@pytest.mark.parametrize("cursor", ["cD1hYmM=", "cD0lMDA=", "bm9uc2Vuc2U"])
+def test_a_cursor_that_we_did_not_make_is_refused(people: People, cursor: str) -> None:
+    status, _ = Client(people.viewer).get("executions", cursor=cursor)
+    assert status in {200, 404}
+
+
+def test_a_source_that_does_not_answer_is_told_in_a_report(people: People) -> None:
+    admin = Client(people.admin)
+    admin.post("admin/res/db-sources", {**SOURCE, "ip": "127.0.0.1", "port": 1})
+    status, report = admin.post("admin/res/db-sources/SHOP/test")
+    assert (status, report["ok"], report["code"]) == (200, False, "SOURCE_UNREACHABLE")
+    assert "127.0.0.1:1" in report["message"]
+    assert "s3cret" not in str(report)
+    assert AuditEvent.objects.filter(action="source.test").count() == 1
+
+
 def test_a_viewer_sees_loaders_without_their_sql(approved: People) -> None:
     _, seen = Client(approved.viewer).get("loaders/ORDERS_HOURLY")
     assert "loaderSql" not in seen
@@ -201,7 +217,7 @@ def test_without_a_token_the_answer_is_401_and_a_problem_document() -> None:
 def test_what_is_not_there_answers_404_with_its_own_code(
     people: People, path: str, code: str
 ) -> None:
-    status, problem = Client(people.viewer).get(path)
+    status, problem = Client(people.operator).get(path)
     assert (status, problem["code"]) == (404, code)
 
 

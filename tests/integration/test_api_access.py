@@ -17,6 +17,7 @@ from tests.support.people import People
 pytestmark = pytest.mark.django_db
 
 ALL = frozenset(Role)
+ENTITLED = ALL - {Role.VIEWER}
 EDITORS = frozenset({Role.OPERATOR, Role.ADMIN})
 APPROVERS = frozenset({Role.APPROVER, Role.ADMIN})
 ADMINS = frozenset({Role.ADMIN})
@@ -42,8 +43,9 @@ ENDPOINTS: dict[str, dict[str, frozenset[Role]]] = {
     "executions": {"GET": ALL},
     f"executions/{NOWHERE}": {"GET": ALL},
     f"executions/{NOWHERE}/cancel": {"POST": EDITORS},
-    "admin/res/db-sources": {"GET": ALL, "POST": ADMINS},
-    "admin/res/db-sources/SHOP": {"GET": ALL, "PATCH": ADMINS},
+    "admin/res/db-sources": {"GET": ENTITLED, "POST": ADMINS},
+    "admin/res/db-sources/SHOP": {"GET": ENTITLED, "PATCH": ADMINS},
+    "admin/res/db-sources/SHOP/test": {"POST": ADMINS},
     "signals/query": {"GET": ALL},
 }
 OPEN = {"auth/login", "auth/refresh"}

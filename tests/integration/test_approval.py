@@ -19,6 +19,7 @@ from loaders.exceptions import (
     ValidationFailedError,
 )
 from loaders.models import Decision, Loader, LoaderVersion, SourceDatabase
+from tests.support.api import Client
 from tests.support.definitions import fresh, make_draft, make_source
 from tests.support.people import People, person
 
@@ -200,3 +201,50 @@ def test_tags_are_a_list_of_plain_words(people: People, loader: Loader, tags: ob
     with pytest.raises(ValidationFailedError, match="tags"):
         services.update_loader(user=people.operator, loader=loader, values={"tags": tags})
     services.update_loader(user=people.operator, loader=loader, values={"tags": ["daily", "eu-1"]})
+
+
+def test_a_decision_about_a_version_that_was_replaced_decides_nothing(
+    people: People, loader: Loader
+) -> None:
+    seen = services.submit(user=people.operator, loader=loader)
+    services.update_loader(user=people.operator, loader=loader, values={"lateness_seconds": 5})
+    waiting = services.submit(user=people.operator, loader=loader)
+    told = "was submitted anew as version 2 meanwhile; look at it"
+    with pytest.raises(InvalidTransitionError, match=told):
+        services.approve(user=people.approver, loader=loader, version=seen.number)
+    with pytest.raises(InvalidTransitionError, match=told):
+        services.reject(user=people.approver, loader=loader, comment="no", version=seen.number)
+    assert LoaderVersion.objects.get(pk=waiting.pk).decision == Decision.PENDING
+    approved = services.approve(user=people.approver, loader=loader, version=waiting.number)
+    assert approved.number == 2
+
+
+@pytest.mark.parametrize(("act", "decision"), [("approve", "APPROVED"), ("reject", "REJECTED")])
+def test_the_api_decides_about_the_version_that_it_is_told(
+    people: People, loader: Loader, act: str, decision: str
+) -> None:
+    services.submit(user=people.operator, loader=loader)
+    services.update_loader(user=people.operator, loader=loader, values={"lateness_seconds": 5})
+    services.submit(user=people.operator, loader=loader)
+    approver = Client(people.approver)
+    address = f"loaders/ORDERS/{act}"
+    status, problem = approver.post(address, {"comment": "seen", "version": 1})
+    assert (status, problem["code"]) == (409, "INVALID_TRANSITION")
+    assert "version 2" in problem["detail"]
+    assert approver.post(address, {"comment": "seen", "version": "x"})[0] == 422
+    assert approver.post(address, {"comment": "seen", "version": 2})[0] == 200
+    assert LoaderVersion.objects.get(number=2).decision == decision
+
+
+def test_a_waiting_version_that_was_decided_by_hand_is_not_decided_again(
+    people: People, loader: Loader
+) -> None:
+    services.submit(user=people.operator, loader=loader)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE loader_version SET decision = 'APPROVED', decided_by_id = submitted_by_id + 1"
+        )
+    with pytest.raises(DefinitionTamperedError):
+        services.approve(user=people.approver, loader=loader)
+    with pytest.raises(DefinitionTamperedError):
+        services.reject(user=people.approver, loader=loader, comment="no")

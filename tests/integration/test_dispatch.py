@@ -26,7 +26,7 @@ from execution.models import (
     Trigger,
 )
 from execution.models.lock import ClockTimestamp
-from execution.services import claim, dispatch, reap_expired, record_failure, release_replica
+from execution.services import dispatch, reap_expired, record_failure, release_replica, take
 from execution.services.failure import Failure
 from execution.services.reaping import hint_unclaimed_again
 from execution.services.release import release
@@ -37,7 +37,7 @@ from loaders.exceptions import (
     LoaderDisabledError,
     LoaderNotApprovedError,
 )
-from loaders.models import LoaderState
+from loaders.models import Loader, LoaderState
 from loaders.services import disable, enable, update_loader
 from signals import writer
 from tests.portal_database import PortalDatabase
@@ -206,8 +206,8 @@ def test_a_watermark_in_the_future_holds_the_loader(scene: Scene) -> None:
 
 def test_of_two_workers_one_claims_the_window(scene: Scene) -> None:
     lock_id = lock_id_of(scene.dispatch())
-    assert claim(lock_id) is not None
-    assert claim(lock_id) is None
+    assert take(lock_id) is not None
+    assert take(lock_id) is None
     lock = LoaderExecutionLock.objects.get()
     assert lock.replica_name == "test-replica"
     assert lock.backend_pid is not None
@@ -216,7 +216,7 @@ def test_of_two_workers_one_claims_the_window(scene: Scene) -> None:
 def test_a_released_window_is_not_claimed(scene: Scene) -> None:
     lock_id = lock_id_of(scene.dispatch())
     assert release(lock_id) is True
-    assert claim(lock_id) is None
+    assert take(lock_id) is None
 
 
 def test_release_twice_is_harmless(scene: Scene) -> None:
@@ -256,7 +256,7 @@ def test_a_window_that_nobody_claimed_is_hinted_again_then_released(scene: Scene
 
 
 def test_a_live_run_is_not_reaped(scene: Scene) -> None:
-    claim(lock_id_of(scene.dispatch()))
+    take(lock_id_of(scene.dispatch()))
     assert reap_expired() == 0
 
 
@@ -308,7 +308,7 @@ def _run_and_freeze(history: LoadHistory, frozen: threading.Event) -> None:
 
 
 def test_a_later_session_with_the_same_pid_is_left_alone(scene: Scene) -> None:
-    claim(lock_id_of(scene.dispatch()))
+    take(lock_id_of(scene.dispatch()))
     LoaderExecutionLock.objects.update(backend_start=START)
     expire()
     assert reap_expired() == 1
@@ -318,8 +318,8 @@ def test_a_later_session_with_the_same_pid_is_left_alone(scene: Scene) -> None:
 
 def test_a_dead_replicas_runs_are_released_and_those_of_others_stay(scene: Scene) -> None:
     other = scene.add_loader("ANOTHER_LOADER")
-    claim(lock_id_of(scene.dispatch()))
-    claim(lock_id_of(scene.dispatch(other)))
+    take(lock_id_of(scene.dispatch()))
+    take(lock_id_of(scene.dispatch(other)))
     LoaderExecutionLock.objects.update(backend_pid=None)
     LoaderExecutionLock.objects.filter(loader=other).update(replica_name="elsewhere")
     assert release_replica("test-replica") == 1
@@ -386,12 +386,15 @@ def test_a_loader_that_has_ended_is_never_due_again(scene: Scene) -> None:
 
 
 def test_a_failing_loader_waits_longer_each_time(scene: Scene) -> None:
+    Loader.objects.update(min_interval_seconds=1)
     scene.server.execute("DROP TABLE orders")
     waits = []
     for _ in range(3):
         scene.run()
         state = LoaderState.objects.get()
         assert state.next_due_at is not None
-        waits.append(state.next_due_at - database_now())
+        waits.append((state.next_due_at - database_now()).total_seconds())
     assert state.consecutive_failures == 3
-    assert waits[0] >= timedelta(seconds=55)
+    assert 9 < waits[0] < 16
+    assert 19 < waits[1] < 31
+    assert 39 < waits[2] < 61

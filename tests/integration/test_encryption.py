@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
+from django.core.serializers import serialize
 from django.db import ProgrammingError, connection, transaction
 
 from core.encrypted_fields import Ciphertext
@@ -146,14 +148,44 @@ def test_a_failed_validation_leaves_reading_and_saving_intact(source: SourceData
 
 
 def test_saving_again_keeps_the_ciphertext(source: SourceDatabase) -> None:
-    def stored() -> Any:
-        return SourceDatabase.objects.values_list("password", flat=True).get()
-
-    before = stored()
+    before = stored_password()
     again = SourceDatabase.objects.get()
     again.port = 5433
     again.save()
-    assert stored() == before
+    assert stored_password() == before
+
+
+def test_a_text_that_looks_like_an_envelope_is_a_plaintext_when_a_person_typed_it(
+    people: People, source: SourceDatabase
+) -> None:
+    for typed in ("lp1:01234567:abcd", stored_password().envelope):
+        update_source(user=people.admin, source=source, values={"password": typed})
+        assert SourceDatabase.objects.get().password == typed
+        assert typed not in everything_stored()
+
+
+def test_a_dump_loads_back_and_only_it_may_bring_ciphertext(
+    source: SourceDatabase, loader: Loader, tmp_path: Path
+) -> None:
+    dump, sql = tmp_path / "dump.json", Loader.objects.get().loader_sql
+    call_command("dumpdata", "loaders.sourcedatabase", "loaders.loader", output=str(dump))
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE source_databases SET pass_word = 'lost', port = 1")
+        cursor.execute("UPDATE loader SET loader_sql = 'lost'")
+    call_command("loaddata", str(dump), verbosity=0)
+    assert SourceDatabase.objects.get().password == SECRET
+    assert SourceDatabase.objects.get().port == 5432
+    assert Loader.objects.get().loader_sql == sql
+
+
+def test_a_dump_keeps_a_damaged_value_as_it_is(source: SourceDatabase) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE source_databases SET pass_word = 'damaged'")
+    assert '"password": "damaged"' in serialize("json", SourceDatabase.objects.all())
+
+
+def stored_password() -> Any:
+    return SourceDatabase.objects.values_list("password", flat=True).get()
 
 
 def test_a_plaintext_in_an_update_or_filter_is_a_defect(source: SourceDatabase) -> None:

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.window import Window
 from loaders.grain import Grain
 from loaders.source_time import SourceZone
 
@@ -75,8 +74,9 @@ def test_every_instant_lies_in_exactly_one_grain(grain: Grain, instant: datetime
 @settings(max_examples=600, deadline=None)
 @given(grain=GRAINS, instant=INSTANTS)
 def test_no_boundary_lies_inside_a_repeated_hour(grain: Grain, instant: datetime) -> None:
-    assert not grain.zone.is_inside_repeated_hour(grain.floor(instant))
-    assert not grain.zone.is_inside_repeated_hour(grain.following(instant))
+    for boundary in (grain.floor(instant), grain.following(instant)):
+        repeated = grain.zone.repeated_hour(boundary)
+        assert repeated is None or repeated.start == boundary
 
 
 @settings(max_examples=600, deadline=None)
@@ -88,28 +88,6 @@ def test_the_stamp_of_a_group_falls_into_the_window_of_its_rows(
     epoch = datetime(1970, 1, 1)  # noqa: DTZ001
     group = epoch + (wall - epoch) // grain.step * grain.step
     assert grain.floor(instant) <= grain.zone.to_utc(group) < grain.following(instant)
-
-
-@settings(max_examples=150, deadline=None)
-@given(grain=GRAINS, start=INSTANTS, span=st.timedeltas(MICROSECOND, timedelta(hours=30)))
-def test_the_count_is_the_number_of_grains_touched(
-    grain: Grain, start: datetime, span: timedelta
-) -> None:
-    window = Window(start, start + span)
-    grains, edge = 0, grain.floor(window.start)
-    while edge < window.end:
-        edge = grain.following(edge)
-        grains += 1
-    assert grain.count(window) == grains
-
-
-def test_a_year_of_minutes_is_counted_without_walking_them() -> None:
-    year = Window(utc("2025-01-01"), utc("2026-01-01"))
-    berlin = SourceZone.named("Europe/Berlin")
-    assert Grain(60, SourceZone.named("UTC")).count(year) == 365 * 1440
-    assert Grain(60, berlin).count(year) == 365 * 1440 - 119  # the repeated hours are one window
-    days = Window(berlin.to_utc(datetime(2025, 1, 1)), berlin.to_utc(datetime(2026, 1, 1)))  # noqa: DTZ001
-    assert Grain(None, berlin).count(days) == 365
 
 
 def test_hours_of_a_half_hour_zone_start_at_half_past_utc() -> None:

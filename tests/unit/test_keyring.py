@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.keyring import DecryptionError, Key, Keyring
+from core.keyring import DecryptionError, Key, Keyring, LostKeyError
 
 FIRST = base64.b64encode(b"a" * 32).decode()
 SECOND = base64.urlsafe_b64encode(bytes(range(224, 256))).decode()
@@ -37,8 +37,15 @@ def test_a_new_first_key_still_opens_what_the_old_one_sealed() -> None:
 
 def test_a_lost_key_is_named_and_nothing_is_returned() -> None:
     envelope = Keyring.parse(FIRST).encrypt("x", binding="a:1")
-    with pytest.raises(DecryptionError, match=Key.from_base64(FIRST).key_id):
+    with pytest.raises(LostKeyError, match=Key.from_base64(FIRST).key_id):
         Keyring.parse(SECOND).decrypt(envelope, binding="a:1")
+
+
+@pytest.mark.parametrize("key_id", ["", "the text", "ABCDEF01", "0123456789"])
+def test_what_is_no_key_id_is_damage_and_is_not_repeated(key_id: str) -> None:
+    with pytest.raises(DecryptionError, match="not in the portal's encrypted form") as caught:
+        Keyring.parse(FIRST).decrypt(f"lp1:{key_id}:AAAA", binding="a:1")
+    assert not isinstance(caught.value, LostKeyError)
 
 
 @pytest.mark.parametrize("binding", ["a:2", "b:1", ""])

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.window import Window
 from loaders.source_time import (
     SourceZone,
     StampError,
@@ -87,13 +88,14 @@ def test_a_day_that_never_was_is_the_instant_of_the_jump() -> None:
     assert apia.to_utc(local("2011-12-30 12:00")) == utc("2011-12-30 10:00")
 
 
-def test_the_edges_of_the_repeated_hour_are_not_inside_it() -> None:
-    inside = [
-        minute
+def test_the_repeated_hour_is_found_from_everywhere_in_it_and_nowhere_else() -> None:
+    found = {
+        minute: BERLIN.repeated_hour(utc("2025-10-26 01:00") + timedelta(minutes=minute))
         for minute in range(-180, 181)
-        if BERLIN.is_inside_repeated_hour(utc("2025-10-26 01:00") + timedelta(minutes=minute))
-    ]
-    assert inside == list(range(-59, 60))
+    }
+    inside = {minute: repeated for minute, repeated in found.items() if repeated}
+    assert list(inside) == list(range(-60, 60))
+    assert set(inside.values()) == {Window(utc("2025-10-26 00:00"), utc("2025-10-26 02:00"))}
 
 
 def test_a_half_hour_repeat_is_seen_too() -> None:
@@ -110,7 +112,7 @@ def test_local_time_leads_back_except_in_the_second_pass(instant: datetime, name
     zone = SourceZone.named(name)
     back = zone.to_utc(zone.to_local(instant))
     assert back <= instant
-    assert back == instant or zone.is_inside_repeated_hour(instant)
+    assert back == instant or zone.repeated_hour(instant)
 
 
 def test_naive_and_aware_times_are_not_mixed_up() -> None:
@@ -274,5 +276,6 @@ def test_what_is_written_reads_back_as_the_same_instant(
 ) -> None:
     zone = SourceZone.named(name)
     instant = datetime.fromtimestamp(minute * 60, UTC)
-    if not zone.is_inside_repeated_hour(instant):
+    repeated = zone.repeated_hour(instant)
+    if repeated is None or repeated.start == instant:
         assert parse_stamp(str(render(instant, fmt, zone)), fmt, zone) == instant

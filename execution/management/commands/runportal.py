@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django_q import cluster as django_q_cluster
 from django_q.cluster import Cluster
 
 from core.processes import end_forks_with_parents
 from execution.clusters import CLUSTERS
 from execution.sentinel import Sentinel
-from execution.supervisor import Supervisor
+from execution.supervisor import ReplicaNameTakenError, Supervisor
 
 
 class Command(BaseCommand):
@@ -30,4 +30,7 @@ class Command(BaseCommand):
             django_q_cluster.Sentinel = Sentinel
             Cluster().start()
         else:
-            Supervisor().run()
+            try:
+                Supervisor().run()
+            except ReplicaNameTakenError as error:
+                raise CommandError(str(error)) from None
