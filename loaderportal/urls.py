@@ -33,7 +33,7 @@ def _endpoint(address: str, view: Any) -> URLPattern:
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
-    path("favicon.ico", RedirectView.as_view(url=f"/{settings.STATIC_URL}console/icon.svg")),
+    path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}console/icon.svg")),
     path("admin/", admin.site.urls),
     re_path(r"^(?:actuator/)?health/liveness/?$", health.liveness),
     re_path(r"^(?:actuator/)?health/readiness/?$", health.readiness),

@@ -115,11 +115,12 @@ def test_a_viewer_sees_no_sql_anywhere_and_why_buttons_are_disabled(
         assert viewer.page.locator(f"#decision [name={name}]").is_disabled()
     viewer.open(viewer.address_of("execution/loadhistory", "BROKEN_ONE"))
     assert "SOURCE_SQL_FAILED" in viewer.text("#main")
-    for path in ("", "execution/coverageinterval/", "loaders/sourcedatabase/"):
+    for path in ("", "execution/coverageinterval/"):
         viewer.open(f"/admin/{path}")
-    assert "Locks" not in viewer.text("#nav-sidebar-apps")
+    for hidden in ("Locks", "Source databases"):
+        assert hidden not in viewer.text("#nav-sidebar-apps")
     assert "Users" not in viewer.text("#nav-sidebar-apps")
-    assert len(viewer.sources) > 15
+    assert len(viewer.sources) > 12
     assert not [source for source in viewer.sources if MARKER in source]
 
 

@@ -269,3 +269,7 @@ def test_every_page_of_the_console_is_in_these_tables() -> None:
 
 def test_every_model_of_the_console_goes_by_the_role_table() -> None:
     assert all(isinstance(found, PortalModelAdmin) for found in admin.site._registry.values())
+
+
+def test_the_browsers_request_for_an_icon_finds_ours() -> None:
+    assert Client().get("/favicon.ico")["Location"] == "/static/console/icon.svg"
