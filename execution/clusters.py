@@ -22,6 +22,8 @@ CLUSTERS = (POLL_CLUSTER, EXEC_CLUSTER)
 _RESTART_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
 _STEADY_AFTER = 60.0
+_GONE_WITHIN = 5.0
+_GONE_POLL = 0.02
 
 
 @dataclass
@@ -78,11 +80,17 @@ class ClusterProcess:
             self._process.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End the cluster and all its processes now; harmless when repeated."""
+        """End the cluster and all its processes now, and wait until none is left; harmless when
+        repeated."""
         if self._process is None:
             return
-        for pid in _group_members(self._process.pid):
-            _signal(pid, signal.SIGKILL)
+        group = self._process.pid
+        deadline = time.monotonic() + _GONE_WITHIN
+        while (members := _group_members(group)) and time.monotonic() < deadline:
+            for pid in members:
+                _signal(pid, signal.SIGKILL)
+            self._process.poll()
+            time.sleep(_GONE_POLL)
         self._process.wait()
         self._process = None
 
@@ -102,14 +110,18 @@ def _signal(pid: int, number: signal.Signals) -> None:
 def _group_members(group: int) -> list[int]:
     """Processes of the group, the leader last so that it can't restart the others."""
     if sys.platform != "linux":
-        return [group]
+        return [group] if _group_of(group) == group else []
     running = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
     members = [pid for pid in running if _group_of(pid) == group]
     return sorted(members, key=lambda pid: pid == group)
 
 
 def _group_of(pid: int) -> int | None:
+    """The process's group; None if it is gone or only waits to be collected by its parent."""
     try:
-        return os.getpgid(pid)
-    except ProcessLookupError:
+        group = os.getpgid(pid)
+        status = Path(f"/proc/{pid}/stat")
+        is_zombie = status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z"
+    except (ProcessLookupError, FileNotFoundError):
         return None
+    return None if is_zombie else group
