@@ -3,18 +3,12 @@ refused."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Protocol
+from typing import Any
 
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 
-from accounts.roles import Permission, require
-
-
-class RoleGuarded(Protocol):
-    """A view with its needs by HTTP method."""
-
-    needs: ClassVar[dict[str, Permission]]
+from accounts.roles import require
 
 
 class MayByRole(IsAuthenticated):

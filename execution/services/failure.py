@@ -123,7 +123,10 @@ def _fail_history(history: LoadHistory, failure: Failure) -> None:
         details={"errorCode": failure.code},
     )
     history = LoadHistory.objects.select_for_update(no_key=True).get(pk=history.pk)
-    history.status = RunStatus.CANCELLED if cancelled else RunStatus.FAILED
+    ended = RunStatus.CANCELLED if cancelled else RunStatus.FAILED
+    if ended not in LoadHistory.TRANSITIONS.get(RunStatus(history.status), ()):
+        raise LockLostError("The run was ended by somebody else.")
+    history.status = ended
     history.end_time = database_now()
     history.error_code = failure.code
     history.error_message = failure.message

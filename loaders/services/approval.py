@@ -143,8 +143,7 @@ def _expire(loader: Loader, oldest: datetime) -> bool:
     if version is None:
         return False
     _move(loader, ApprovalStatus.DRAFT)
-    version.decision = Decision.EXPIRED
-    version.decided_at = timezone.now()
+    _settle(version, Decision.EXPIRED)
     version.save()
     loader.save()
     _tell(loader, version, None, "loader.request_expired")
@@ -193,13 +192,20 @@ def _pending(loader: Loader, number: int | None) -> LoaderVersion:
 
 
 def _decide(version: LoaderVersion, decision: Decision, user: User, comment: str) -> None:
-    version.decision = decision
+    _settle(version, decision)
     version.decided_by = user
-    version.decided_at = timezone.now()
     version.comment = comment or version.comment
     if decision == Decision.APPROVED:
         version.approval_seal = version.seal()
     version.save()
+
+
+def _settle(version: LoaderVersion, decision: Decision) -> None:
+    """A decision is written once. Raises InvalidTransitionError for a version that has one."""
+    if decision not in LoaderVersion.TRANSITIONS.get(Decision(version.decision), ()):
+        raise InvalidTransitionError(f"Version {version.number} has been decided about already.")
+    version.decision = decision
+    version.decided_at = timezone.now()
 
 
 def _tell(loader: Loader, version: LoaderVersion, user: User, action: str) -> None:

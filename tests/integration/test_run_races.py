@@ -19,7 +19,15 @@ from execution.models import (
     Trigger,
 )
 from execution.models.lock import ClockTimestamp
-from execution.services import dispatch, reap_expired, reaping, request_cancel, take
+from execution.services import (
+    dispatch,
+    reap_expired,
+    reaping,
+    record_failure,
+    request_cancel,
+    take,
+)
+from execution.services.failure import Failure
 from execution.supervisor import ReplicaNameTakenError, Supervisor
 from loaders.connectors.postgresql import PostgresqlConnection
 from loaders.models import LoaderState
@@ -131,6 +139,15 @@ def test_a_failure_that_can_not_be_recorded_is_left_to_the_lease(
     LoaderExecutionLock.objects.update(lease_until=ClockTimestamp() - timedelta(seconds=1))
     LoaderExecutionLock.objects.update(backend_pid=None)
     assert reap_expired() == 1
+
+
+def test_a_run_that_has_ended_is_not_ended_again_as_failed(scene: Scene) -> None:
+    history = scene.dispatch()
+    LoadHistory.objects.update(status=RunStatus.SUCCESS)
+    failure = Failure(code="X", message="x")
+    assert record_failure(lock_id_of(history), failure) is False
+    assert outcome_of(history) == (RunStatus.SUCCESS, "")
+    assert LoaderState.objects.get().consecutive_failures == 0
 
 
 @pytest.mark.parametrize(
