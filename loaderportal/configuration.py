@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from croniter import croniter
+
 from core.env import ConfigurationError, Variable, one_of, read_all, switch, whole_number, words
 from core.keyring import Keyring
 
@@ -22,6 +24,12 @@ def _keyring(text: str) -> str:
 def _secret_key(text: str) -> str:
     if len(text) < 32:
         raise ValueError("it must have at least 32 characters")
+    return text
+
+
+def _cron(text: str) -> str:
+    if not croniter.is_valid(text):
+        raise ValueError("it must be a cron expression such as 0 2 * * *")
     return text
 
 
@@ -154,6 +162,37 @@ VARIABLES = (
         default=30,
     ),
     Variable(
+        "LOADERPORTAL_OBJECT_PERMISSIONS",
+        "Let operators and approvers reach only the sources and loaders granted to their teams.",
+        switch,
+        default=False,
+    ),
+    Variable(
+        "LOADERPORTAL_REQUIRE_READ_ONLY_SOURCES",
+        "Refuse runs against a source whose account was not found to be read-only.",
+        switch,
+        default=False,
+    ),
+    Variable(
+        "LOADERPORTAL_STALE_LOCK_HOURS",
+        "Age at which a run is cancelled and its lock released, whatever its heartbeat says, in "
+        "hours; must exceed every execution timeout.",
+        whole_number(minimum=2),
+        default=3,
+    ),
+    Variable(
+        "LOADERPORTAL_RELEASED_LOCK_RETENTION_DAYS",
+        "How long released locks are kept, in days.",
+        whole_number(),
+        default=7,
+    ),
+    Variable(
+        "LOADERPORTAL_LOCK_CLEANUP_CRON",
+        "When released locks past their retention are deleted: a cron expression, UTC.",
+        _cron,
+        default="0 2 * * *",
+    ),
+    Variable(
         "LOADERPORTAL_DEFAULT_GRAIN_SECONDS",
         "Grain of a loader that sets none, in seconds.",
         whole_number(),
@@ -170,7 +209,16 @@ VARIABLES = (
 
 def load(environment: Mapping[str, str]) -> dict[str, Any]:
     """All values by variable name, and `DATABASE` for Django. Raises ConfigurationError."""
-    return {**read_all(VARIABLES, environment), "DATABASE": _database(environment)}
+    values = {**read_all(VARIABLES, environment), "DATABASE": _database(environment)}
+    stale, timeout = (
+        values[f"LOADERPORTAL_{name}_HOURS"] for name in ("STALE_LOCK", "EXECUTION_TIMEOUT")
+    )
+    if stale <= timeout:
+        raise ConfigurationError(
+            f"LOADERPORTAL_STALE_LOCK_HOURS ({stale}) must exceed "
+            f"LOADERPORTAL_EXECUTION_TIMEOUT_HOURS ({timeout})."
+        )
+    return values
 
 
 def _database(environment: Mapping[str, str]) -> dict[str, Any]:

@@ -34,6 +34,11 @@ EXECUTION_TIMEOUT = timedelta(hours=_config["LOADERPORTAL_EXECUTION_TIMEOUT_HOUR
 POLL_SECONDS = _config["LOADERPORTAL_POLL_SECONDS"]
 MAX_ACTIVE_LOCKS = _config["LOADERPORTAL_MAX_ACTIVE_LOCKS"]
 REQUEST_LIFETIME = timedelta(days=_config["LOADERPORTAL_REQUEST_DAYS"])
+OBJECT_PERMISSIONS = _config["LOADERPORTAL_OBJECT_PERMISSIONS"]
+REQUIRE_READ_ONLY_SOURCES = _config["LOADERPORTAL_REQUIRE_READ_ONLY_SOURCES"]
+STALE_LOCK_AGE = timedelta(hours=_config["LOADERPORTAL_STALE_LOCK_HOURS"])
+RELEASED_LOCK_RETENTION = timedelta(days=_config["LOADERPORTAL_RELEASED_LOCK_RETENTION_DAYS"])
+LOCK_CLEANUP_CRON = _config["LOADERPORTAL_LOCK_CLEANUP_CRON"]
 LEASE = timedelta(seconds=_config["LOADERPORTAL_LEASE_SECONDS"])
 DRAIN_SECONDS = _config["LOADERPORTAL_DRAIN_SECONDS"]
 
@@ -55,6 +60,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "rest_framework_simplejwt.token_blacklist",
     "simple_history",
+    "guardian",
     "django_q",
 ]
 MIDDLEWARE = [
@@ -131,6 +137,7 @@ Q_CLUSTER = {
     "log_level": "WARNING",
     "ALT_CLUSTERS": {
         "poll": {},
+        "maintenance": {},
         "exec": {
             "workers": THREAD_POOL_SIZE,
             "timeout": int(EXECUTION_TIMEOUT.total_seconds()) + 600,
@@ -139,6 +146,10 @@ Q_CLUSTER = {
     },
 }
 
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+ANONYMOUS_USER_NAME = None
+# guardian stores grants; `accounts.object_access` asks for them, never Django's has_perm.
+SILENCED_SYSTEM_CHECKS = ["guardian.W001"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},

@@ -46,6 +46,7 @@ def test_a_missing_required_variable_is_named(name: str) -> None:
         ("LOADERPORTAL_THREAD_POOL_SIZE", "0"),
         ("LOADERPORTAL_INSECURE_COOKIES", "perhaps"),
         ("LOADERPORTAL_APP_ROLE", 'app"; DROP ROLE x'),
+        ("LOADERPORTAL_LOCK_CLEANUP_CRON", "every night"),
     ],
 )
 def test_a_malformed_value_is_named_and_never_shown(name: str, value: str) -> None:
@@ -53,6 +54,11 @@ def test_a_malformed_value_is_named_and_never_shown(name: str, value: str) -> No
         load({**GOOD, name: value})
     assert value not in str(caught.value)
     assert "hidden-password" not in str(caught.value)
+
+
+def test_a_lock_is_never_stale_before_its_run_times_out() -> None:
+    with pytest.raises(ConfigurationError, match="must exceed"):
+        load({**GOOD, "LOADERPORTAL_EXECUTION_TIMEOUT_HOURS": "3"})
 
 
 def test_a_mounted_secret_is_read_from_its_file(tmp_path: Path) -> None:
