@@ -27,6 +27,8 @@ class Permission(StrEnum):
     APPROVE = "approve"
     RUN = "run"
     MANAGE_SOURCES = "manage_sources"
+    SET_LOG_LEVELS = "set_log_levels"
+    ARCHIVE = "archive"
     MANAGE_USERS = "manage_users"
 
 
@@ -42,6 +44,8 @@ ROLE_TABLE: dict[Permission, frozenset[Role]] = {
     Permission.APPROVE: _APPROVERS,
     Permission.RUN: _OPERATORS,
     Permission.MANAGE_SOURCES: _ADMINS,
+    Permission.SET_LOG_LEVELS: _ADMINS,
+    Permission.ARCHIVE: _ADMINS,
     Permission.MANAGE_USERS: _ADMINS,
 }
 
@@ -52,6 +56,8 @@ _DOING: dict[Permission, str] = {
     Permission.APPROVE: "approve or reject definitions",
     Permission.RUN: "enable, disable and run loaders",
     Permission.MANAGE_SOURCES: "manage source databases",
+    Permission.SET_LOG_LEVELS: "set log levels",
+    Permission.ARCHIVE: "archive loaders",
     Permission.MANAGE_USERS: "manage users",
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
+from core.clock import ClockTimestamp
 from core.ids import uuid7
 
 
@@ -14,7 +15,9 @@ class AuditEvent(models.Model):
     append_only = True
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    at = models.DateTimeField(auto_now_add=True, db_index=True)
+    at = models.DateTimeField(db_default=ClockTimestamp(), db_index=True, editable=False)
+    """The database's clock, so that events of several machines have one order."""
+
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )

@@ -12,7 +12,9 @@ plaintext lives no longer than its reader. `values()` and `dumpdata` see ciphert
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
@@ -27,6 +29,19 @@ else:
     _TextField = FernetTextField
 
 _ENVELOPE = re.compile(rf"{ENVELOPE_PREFIX}:[0-9a-f]{{8}}:[A-Za-z0-9_-]+={{0,2}}\Z")
+
+
+_sealed: ContextVar[bool] = ContextVar("sealed", default=False)
+
+
+@contextmanager
+def sealed() -> Iterator[None]:
+    """Read encrypted attributes as ciphertext here: for copying them within their row."""
+    token = _sealed.set(True)
+    try:
+        yield
+    finally:
+        _sealed.reset(token)
 
 
 class Ciphertext:
@@ -65,7 +80,9 @@ class EncryptedAttribute(DeferredAttribute):
         value = instance.__dict__.get(self.field.attname, self)
         if value is self:
             value = super().__get__(instance, cls)
-        if isinstance(value, Ciphertext) and not isinstance(value, FixtureCiphertext):
+        if _sealed.get() or isinstance(value, FixtureCiphertext):
+            return value
+        if isinstance(value, Ciphertext):
             return keyring().decrypt(value.envelope, binding=self.field.binding_of(instance))
         return value
 

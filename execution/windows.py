@@ -62,6 +62,7 @@ class NotDueReason(StrEnum):
     NOTHING_CLOSED = "NOTHING_CLOSED"
     WATERMARK_IN_FUTURE = "WATERMARK_IN_FUTURE"
     ENDED = "ENDED"
+    BLACKOUT = "BLACKOUT"
 
 
 @dataclass(frozen=True)

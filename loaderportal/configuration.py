@@ -27,6 +27,14 @@ def _secret_key(text: str) -> str:
     return text
 
 
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error:
+        raise ValueError("it must be a regular expression") from None
+    return text
+
+
 def _cron(text: str) -> str:
     if not croniter.is_valid(text):
         raise ValueError("it must be a cron expression such as 0 2 * * *")
@@ -172,6 +180,13 @@ VARIABLES = (
         "Refuse runs against a source whose account was not found to be read-only.",
         switch,
         default=False,
+    ),
+    Variable(
+        "LOADERPORTAL_LOADER_CODE_PATTERN",
+        "Regular expression that the code of every new loader must match as a whole, besides the "
+        "product's own rule.",
+        _pattern,
+        default="",
     ),
     Variable(
         "LOADERPORTAL_STALE_LOCK_HOURS",

@@ -50,6 +50,7 @@ urlpatterns = [
     _endpoint(f"loaders/{_CODE}/enable", loaders.LoaderEnable),
     _endpoint(f"loaders/{_CODE}/disable", loaders.LoaderDisable),
     _endpoint(f"loaders/{_CODE}/copy", loaders.LoaderCopy),
+    _endpoint(f"loaders/{_CODE}/log-level", loaders.LoaderLogLevel),
     _endpoint(f"loaders/{_CODE}/diff", loaders.VersionDiff),
     _endpoint(f"loaders/{_CODE}/versions", loaders.VersionList),
     _endpoint(f"loaders/{_CODE}/versions/{_NUMBER}", loaders.VersionDetail),
@@ -61,6 +62,7 @@ urlpatterns = [
     _endpoint("admin/res/db-sources", loaders.SourceList),
     _endpoint(f"admin/res/db-sources/{_CODE}", loaders.SourceDetail),
     _endpoint(f"admin/res/db-sources/{_CODE}/test", loaders.SourceTest),
+    _endpoint(f"admin/res/db-sources/{_CODE}/inspect", loaders.SourceInspect),
     _endpoint("signals/query", signals.SignalsQueryView),
 ]
 

@@ -39,7 +39,8 @@ class Definition:
     def of(cls, loader: Loader) -> Definition:
         """Take the values from a loader and its source as they are in memory."""
         values = {name: _plain(getattr(loader, name)) for name in loader.GOVERNED}
-        values["source_database"] = loader.source_database.governed_values()
+        source = loader.source_database
+        values["source_database"] = None if source is None else source.governed_values()
         text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return cls(loader.id, loader.loader_code, text)
 
@@ -58,7 +59,7 @@ class Definition:
         return json.loads(self.values)[name]
 
     def settings(self) -> RunSettings:
-        """The values, typed for a run."""
+        """The values of an SQL loader, typed for a run."""
         return RunSettings.from_values(json.loads(self.values))
 
 
@@ -79,15 +80,19 @@ class RunSettings:
     watermark_policy: WatermarkPolicy
     max_parallel_executions: int
     execution_timeout_seconds: int | None
+    row_cap: int | None
+    max_attempts: int
+    raw_capture: bool
 
     @classmethod
     def from_values(cls, values: dict[str, Any]) -> RunSettings:
         """Type the canonical values of a definition."""
-        zone = source_zone(values["time_zone"], values["offset_hours"])
+        source = values["source_database"]
+        zone = source_zone(values["time_zone"], values["offset_hours"], source["time_zone"])
         sql = values["loader_sql"]
         return cls(
             loader_sql=sql,
-            db_type=DatabaseType(values["source_database"]["db_type"]),
+            db_type=DatabaseType(source["db_type"]),
             grain=Grain(values["grain_seconds"], zone),
             zone=zone,
             time_format=resolve_format(TimeFormat(values["time_format"]), sql),
@@ -99,13 +104,19 @@ class RunSettings:
             watermark_policy=WatermarkPolicy(values["watermark_policy"]),
             max_parallel_executions=values["max_parallel_executions"],
             execution_timeout_seconds=values["execution_timeout_seconds"],
+            row_cap=values["row_cap"],
+            max_attempts=values["max_attempts"],
+            raw_capture=values["raw_capture"],
         )
 
 
-def source_zone(time_zone: str, offset_hours: str | Decimal | None) -> SourceZone:
-    """The zone of a source's timestamps: a name, an offset, else UTC."""
-    if time_zone:
-        return SourceZone.named(time_zone)
+def source_zone(
+    time_zone: str, offset_hours: str | Decimal | None, of_source: str = ""
+) -> SourceZone:
+    """The zone of a source's timestamps: the loader's name or offset, else the source's zone, else
+    UTC."""
+    if offset_hours is None and (name := time_zone or of_source):
+        return SourceZone.named(name)
     return SourceZone.offset(Decimal(offset_hours or 0))
 
 

@@ -70,6 +70,27 @@ class DefinitionTamperedError(TerminalError):
     status = HTTPStatus.CONFLICT
 
 
+class LoaderIsExternalError(TerminalError):
+    """The loader's signals are posted by another system: there is nothing to run."""
+
+    code = "LOADER_IS_EXTERNAL"
+    status = HTTPStatus.CONFLICT
+
+
+class LoaderArchivedError(TerminalError):
+    """The loader was archived: it stands as it is."""
+
+    code = "LOADER_ARCHIVED"
+    status = HTTPStatus.CONFLICT
+
+
+class SourceNotReadOnlyError(TerminalError):
+    """The portal demands read-only sources, and this one's account was not found to be that."""
+
+    code = "SOURCE_NOT_READ_ONLY"
+    status = HTTPStatus.CONFLICT
+
+
 class LoaderDisabledError(TerminalError):
     """The loader is disabled."""
 

@@ -1,8 +1,16 @@
-"""The two policies a loader's owner chooses: what moves its watermark, and what may be replaced."""
+"""What a loader's owner chooses: where its signals come from, what moves its watermark, and what
+may be replaced."""
 
 from __future__ import annotations
 
 from django.db import models
+
+
+class LoaderKind(models.TextChoices):
+    """Where a loader's signals come from (spec 2)."""
+
+    SQL = "SQL", "SQL, run by the portal"
+    EXTERNAL = "EXTERNAL", "Posted by another system"
 
 
 class WatermarkPolicy(models.TextChoices):

@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from zoneinfo import available_timezones
 
+from loaders import blackout
+from loaders.dialects import DatabaseType
 from loaders.grain import Grain
-from loaders.policies import WatermarkPolicy
+from loaders.policies import LoaderKind, WatermarkPolicy
 from loaders.source_time import SourceZone, TimeFormat, precision, resolve_format
 
 Errors = dict[str, str]
@@ -22,6 +24,8 @@ LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 """Between them every grain of every zone can be computed, and every format written."""
 
 MOST_TAGS = 32
+SEGMENTS = 10
+SHORTEST_DESCRIPTION = 10
 SECONDS_A_DAY = 86_400
 _TAG = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
@@ -101,3 +105,57 @@ def tag_errors(tags: object) -> Errors:
 
 def _is_tag(tag: object) -> bool:
     return isinstance(tag, str) and _TAG.fullmatch(tag) is not None
+
+
+def segment_errors(meanings: object) -> Errors:
+    """What SEGMENT_1, SEGMENT_2, ... stand for, in order: short texts."""
+    if (
+        isinstance(meanings, list)
+        and len(meanings) <= SEGMENTS
+        and all(isinstance(name, str) and len(name) <= 64 for name in meanings)
+    ):
+        return {}
+    return {"segment_meanings": f"Give {SEGMENTS} texts at most, each of 64 characters at most."}
+
+
+def kind_errors(kind: str, *, has_source: bool, has_sql: bool, captures: bool) -> Errors:
+    """An SQL loader has a source and a statement; an EXTERNAL one has neither."""
+    if kind == LoaderKind.SQL:
+        missing = {"source_database": has_source, "loader_sql": has_sql}
+        return {name: "An SQL loader needs this." for name, given in missing.items() if not given}
+    if kind == LoaderKind.EXTERNAL:
+        given = {"source_database": has_source, "loader_sql": has_sql, "raw_capture": captures}
+        return {name: "An EXTERNAL loader reads no source." for name, set_ in given.items() if set_}
+    return {}
+
+
+def address_errors(
+    db_type: str, host: str, port: int | None, db_name: str, user_name: str
+) -> Errors:
+    """Where a source is; a simulated one is nowhere."""
+    if db_type not in DatabaseType.values or db_type == DatabaseType.SIMULATED:
+        return {}
+    given = {"host": host, "port": port, "db_name": db_name, "user_name": user_name}
+    return {name: "This field is required." for name, value in given.items() if not value}
+
+
+def blackout_errors(text: str) -> Errors:
+    """Hours of the day in which a source is left alone."""
+    try:
+        blackout.parse(text)
+    except ValueError as error:
+        return {"blackout_hours": str(error)}
+    return {}
+
+
+def documentation_errors(description: str, owning_team: str, contact: str) -> Errors:
+    """What a definition says of itself before anybody is asked to approve it (seed 000, phase 8:
+    ownership, documentation standards)."""
+    errors = {}
+    if len(description.strip()) < SHORTEST_DESCRIPTION:
+        errors["description"] = "Say in a sentence what the loader measures."
+    if not owning_team.strip():
+        errors["owning_team"] = "Name the team that answers for the loader."
+    if not contact.strip():
+        errors["contact"] = "Say how to reach whoever answers for the loader."
+    return errors

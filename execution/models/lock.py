@@ -5,16 +5,10 @@ from __future__ import annotations
 from django.db import models
 from django.db.models.functions import Now
 
+from core.clock import ClockTimestamp
 from core.ids import uuid7
 from execution.models.history import LoadHistory
 from loaders.models import Loader
-
-
-class ClockTimestamp(models.Func):
-    """PostgreSQL's wall clock, which goes on within a transaction; leases are measured by it."""
-
-    function = "clock_timestamp"
-    output_field = models.DateTimeField()
 
 
 class LockQuerySet(models.QuerySet["LoaderExecutionLock"]):

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.db import models
 
-from execution.models.lock import ClockTimestamp
+from core.clock import ClockTimestamp
 
 LIVE_FOR = timedelta(seconds=30)
 """A replica without a heartbeat for this long counts as gone."""

@@ -10,11 +10,11 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 
+from core.clock import ClockTimestamp
 from core.correlation import set_correlation_id
 from core.window import Window
 from execution.exceptions import RunCancelledError
 from execution.models import LoaderExecutionLock, LoadHistory
-from execution.models.lock import ClockTimestamp
 from loaders.connectors.base import SourceProfile
 from loaders.definition import RunSettings
 from loaders.exceptions import LoaderNotApprovedError
@@ -89,8 +89,8 @@ def prepare(lock: LoaderExecutionLock) -> Claimed:
         window=Window(lock.window_from, lock.window_to),
         watermark=lock.watermark,
         settings=definition.settings(),
-        profile=loader.source_database.profile(),
-        source_id=loader.source_database_id,
+        profile=loader.source.profile(),
+        source_id=loader.source.pk,
     )
 
 

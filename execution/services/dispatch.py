@@ -60,6 +60,10 @@ def dispatch(
         governed = definition.settings()
         _check_loader_cap(loader, governed)
         now = database_now()
+        if (end := loader.source.blackout_end(now)) is not None:
+            state.next_due_at = end
+            state.save()
+            return NotDue(NotDueReason.BLACKOUT)
         planned = plan_next(time_plan(governed), state.last_load_timestamp, now)
         if isinstance(planned, NotDue):
             _hold(state, planned, governed, now)
@@ -70,7 +74,7 @@ def dispatch(
             version=version,
             trigger=trigger,
             requested_by=requested_by,
-            source_db_code=loader.source_database.db_code,
+            source_db_code=loader.source.db_code,
             start_time=now,
             query_from_time=planned.start,
             query_to_time=planned.end,
@@ -127,7 +131,7 @@ def _check_shared_caps(loader: Loader) -> None:
         raise PortalAtCapacityError(
             f"{settings.MAX_ACTIVE_LOCKS} runs are active, as many as the portal allows."
         )
-    source = loader.source_database
+    source = loader.source
     if active.filter(loader__source_database=source).count() >= source.max_connections:
         raise LoaderAtCapacityError(
             f"Source {source.db_code} serves {source.max_connections} runs already."
@@ -145,6 +149,7 @@ def require_planned(result: LoadHistory | NotDue, loader: Loader) -> LoadHistory
     reasons = {
         NotDueReason.NOTHING_CLOSED: "no further grain is closed yet",
         NotDueReason.WATERMARK_IN_FUTURE: "its watermark lies in the future",
+        NotDueReason.BLACKOUT: f"source {loader.source.db_code} is to be left alone at this hour",
         NotDueReason.ENDED: "it has loaded everything up to its end",
     }
     raise NothingToLoadError(f"{loader.loader_code} has nothing to load: {reasons[result.reason]}.")

@@ -8,7 +8,7 @@ from accounts.admin_actions import PageAction
 from accounts.roles import Permission, User
 from loaders.exceptions import SourceTestFailedError
 from loaders.models import ApprovalStatus, Decision, Loader, SourceDatabase
-from loaders.services import disable, enable, submit, try_source
+from loaders.services import disable, enable, has_edited, submit, try_source
 
 
 def _may_be_submitted(_: User, loader: Loader) -> str:
@@ -31,7 +31,7 @@ def _may_be_approved(user: User, loader: Loader) -> str:
 
 def own_edit(user: User, loader: Loader) -> str:
     """Four eyes, said before the service has to say it."""
-    if loader.editors.filter(user=user).exists():
+    if has_edited(user, loader):
         return "You edited it since its last approval: a second person must approve it."
     return ""
 

@@ -66,7 +66,7 @@ def lag_text(loader: Loader, now: datetime) -> str:
 
 def guard_verdict(loader: Loader) -> Verdict:
     """The SQL guard's answer for the stored SQL."""
-    return validate(loader.loader_sql, DatabaseType(loader.source_database.db_type))
+    return validate(loader.loader_sql, DatabaseType(loader.source.db_type))
 
 
 class LoaderAdmin(ActionPageAdmin):
@@ -226,7 +226,7 @@ class LoaderAdmin(ActionPageAdmin):
     @admin.display(description="Source database")
     def source_shown(self, loader: Loader) -> str:
         """Its code without the link that others have."""
-        return loader.source_database.db_code
+        return loader.source_database.db_code if loader.source_database else NOTHING
 
     @admin.display(description="Start (UTC)")
     def start_shown(self, loader: Loader) -> str:

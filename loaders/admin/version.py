@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -23,7 +23,7 @@ from loaders.admin.actions import own_edit
 from loaders.admin.forms import DecisionForm
 from loaders.changes import settings_of, sql_diff, sql_of
 from loaders.models import Decision, Loader, LoaderVersion
-from loaders.services import approve, reject, restore_version, show_sql
+from loaders.services import approve, edited_by, reject, restore_version, show_sql
 
 _EDIT = Permission.EDIT_LOADERS
 _TONES = {
@@ -40,7 +40,7 @@ def waiting_for(user: User) -> QuerySet[LoaderVersion]:
     waiting = LoaderVersion.objects.filter(decision=Decision.PENDING)
     if not may(user, Permission.APPROVE):
         return waiting.none()
-    return waiting.exclude(Q(submitted_by=user) | Q(loader__editors__user=user))
+    return waiting.exclude(submitted_by=user).exclude(edited_by(user))
 
 
 def waiting_address() -> str:

@@ -8,16 +8,19 @@ from rest_framework import serializers
 
 from core.api.serializers import Strict
 from loaders.dialects import DatabaseType
-from loaders.models import Loader, LoaderVersion, SourceDatabase
+from loaders.models import Loader, LoaderVersion, LogLevel, SourceDatabase
 from loaders.services import get_source
 
 
 class LoaderBody(Strict, serializers.ModelSerializer[Loader]):
     """What may be set of a loader. `sourceDatabase` is the source's code."""
 
-    source_database = serializers.CharField(max_length=64)
-    loader_sql = serializers.CharField(trim_whitespace=False)
+    source_database = serializers.CharField(max_length=64, required=False, allow_null=True)
+    loader_sql = serializers.CharField(trim_whitespace=False, required=False)
     tags = serializers.ListField(child=serializers.CharField(max_length=32), required=False)
+    segment_meanings = serializers.ListField(
+        child=serializers.CharField(max_length=64, allow_blank=True), required=False
+    )
 
     class Meta:
         model = Loader
@@ -29,6 +32,7 @@ class LoaderBody(Strict, serializers.ModelSerializer[Loader]):
             "is_test",
             "owning_team",
             "contact",
+            "kind",
             "source_database",
             "loader_sql",
             "grain_seconds",
@@ -44,18 +48,23 @@ class LoaderBody(Strict, serializers.ModelSerializer[Loader]):
             "offset_hours",
             "time_format",
             "execution_timeout_seconds",
+            "row_cap",
+            "max_attempts",
+            "raw_capture",
+            "freshness_target_seconds",
+            "segment_meanings",
             "enabled",
         )
 
-    def validate_source_database(self, db_code: str) -> SourceDatabase:
+    def validate_source_database(self, db_code: str | None) -> SourceDatabase | None:
         """The source itself. Raises SourceNotFoundError."""
-        return get_source(db_code)
+        return None if db_code is None else get_source(db_code)
 
 
 class LoaderAnswer(LoaderBody):
     """A loader as it is shown in lists and after an act: without its SQL."""
 
-    source_database = serializers.CharField(source="source_database.db_code")
+    source_database = serializers.CharField(source="source_database.db_code", default=None)
     version = serializers.IntegerField(source="approved_version.number", default=None)
     load_status = serializers.CharField(source="state.load_status")
     last_load_timestamp = serializers.DateTimeField(source="state.last_load_timestamp")
@@ -74,6 +83,8 @@ class LoaderAnswer(LoaderBody):
             "last_success_timestamp",
             "next_due_at",
             "consecutive_failures",
+            "log_level",
+            "archived_at",
             "created_at",
             "updated_at",
         )
@@ -90,11 +101,24 @@ class LoaderWithSql(LoaderAnswer):
         fields = (*LoaderAnswer.Meta.fields, "loader_sql")
 
 
+class LoaderFilter(serializers.Serializer[Any]):
+    """Parameters of the list, besides those of its pages."""
+
+    archived = serializers.BooleanField(default=False)
+
+
 class CopyBody(Strict):
-    """Body of copy: the new code, and another source if wanted."""
+    """Body of copy: the new code, and another source or domain if wanted."""
 
     loader_code = serializers.CharField(max_length=64)
     source_database = serializers.CharField(max_length=64, required=False)
+    domain = serializers.CharField(max_length=64, required=False, allow_blank=True)
+
+
+class LogLevelBody(Strict):
+    """Body of log-level; an empty level is the portal's own."""
+
+    level = serializers.ChoiceField(choices=LogLevel.choices, allow_blank=True)
 
 
 class VersionAnswer(serializers.ModelSerializer[LoaderVersion]):
@@ -119,10 +143,24 @@ class VersionAnswer(serializers.ModelSerializer[LoaderVersion]):
 
 
 class SourceBody(Strict, serializers.ModelSerializer[SourceDatabase]):
-    """What may be set of a source. The password goes in and never comes out; the seeds' names
-    `ip` and `passWord` are accepted."""
+    """What may be set of a source. The password goes in and never comes out. The seeds' names are
+    accepted: `ip`, `passWord`, and of their pool `maxPoolSize` and `connectionTimeoutSeconds`."""
 
-    password = serializers.CharField(write_only=True, trim_whitespace=False, max_length=1024)
+    NAMES_OF_SEEDS = {
+        "ip": "host",
+        "pass_word": "password",
+        "max_pool_size": "max_connections",
+        "connection_timeout_seconds": "connect_timeout_seconds",
+    }
+    WITHOUT_EFFECT = frozenset(
+        {"min_pool_size", "idle_timeout_seconds", "leak_detection_threshold_seconds"}
+    )
+    """Fields of the seeds' pool that say nothing here: a worker opens a connection for a run and
+    closes it after."""
+
+    password = serializers.CharField(
+        write_only=True, trim_whitespace=False, max_length=1024, required=False
+    )
 
     class Meta:
         model = SourceDatabase
@@ -140,12 +178,23 @@ class SourceBody(Strict, serializers.ModelSerializer[SourceDatabase]):
             "connect_timeout_seconds",
             "idle_read_timeout_seconds",
             "max_connections",
+            "time_zone",
+            "blackout_hours",
+            "retention_days",
+            "allow_test_queries",
+            "read_only_verdict",
+            "read_only_checked_at",
+            "read_only_findings",
         )
+        read_only_fields = ("read_only_verdict", "read_only_checked_at", "read_only_findings")
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict):
-            names = {"ip": "host", "pass_word": "password"}
-            data = {names.get(name, name): value for name, value in data.items()}
+            data = {
+                self.NAMES_OF_SEEDS.get(name, name): value
+                for name, value in data.items()
+                if name not in self.WITHOUT_EFFECT
+            }
         return super().to_internal_value(data)
 
 

@@ -21,7 +21,9 @@ from loaders.api.serializers import (
     DiffParameters,
     LoaderAnswer,
     LoaderBody,
+    LoaderFilter,
     LoaderWithSql,
+    LogLevelBody,
     SourceBody,
     SubmitBody,
     ValidateBody,
@@ -34,14 +36,17 @@ from loaders.sql_guard import validate
 
 
 class LoaderList(ListAPIView[Loader]):
-    """List loaders, or add one as a draft."""
+    """List loaders, archived ones only with `archived=true`; or add one as a draft."""
 
     needs = {"GET": Permission.VIEW, "POST": Permission.EDIT_LOADERS}
 
     serializer_class = LoaderAnswer
 
     def get_queryset(self) -> QuerySet[Loader]:
-        return Loader.objects.select_related("source_database", "state", "approved_version")
+        asked = valid_parameters(LoaderFilter, self.request)
+        return Loader.objects.filter(archived_at__isnull=not asked["archived"]).select_related(
+            "source_database", "state", "approved_version"
+        )
 
     def post(self, request: Request) -> Response:
         loader = services.create_loader(user=request.user, values=valid_body(LoaderBody, request))
@@ -49,9 +54,13 @@ class LoaderList(ListAPIView[Loader]):
 
 
 class LoaderDetail(APIView):
-    """One loader: read it, change it."""
+    """One loader: read it, change it, archive it."""
 
-    needs = {"GET": Permission.VIEW, "PATCH": Permission.EDIT_LOADERS}
+    needs = {
+        "GET": Permission.VIEW,
+        "PATCH": Permission.EDIT_LOADERS,
+        "DELETE": Permission.ARCHIVE,
+    }
 
     def get(self, request: Request, code: str) -> Response:
         loader = services.get_loader(code)
@@ -65,6 +74,21 @@ class LoaderDetail(APIView):
             user=request.user, loader=services.get_loader(code), values=values
         )
         return _loader_answer(loader)
+
+    def delete(self, request: Request, code: str) -> Response:
+        services.archive_loader(user=request.user, loader=services.get_loader(code))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class LoaderLogLevel(APIView):
+    """How much the loader's runs log."""
+
+    needs = {"POST": Permission.SET_LOG_LEVELS}
+
+    def post(self, request: Request, code: str) -> Response:
+        level = valid_body(LogLevelBody, request)["level"]
+        loader = services.get_loader(code)
+        return _loader_answer(services.set_log_level(user=request.user, loader=loader, level=level))
 
 
 class LoaderSubmit(APIView):
@@ -136,6 +160,7 @@ class LoaderCopy(APIView):
             loader=services.get_loader(code),
             loader_code=body["loader_code"],
             source=services.get_source(db_code) if db_code else None,
+            domain=body.get("domain"),
         )
         return _loader_answer(copied, status.HTTP_201_CREATED)
 
@@ -258,6 +283,23 @@ class SourceTest(APIView):
     def post(self, request: Request, code: str) -> Response:
         report = services.try_source(user=request.user, source=services.get_source(code))
         return Response(asdict(report))
+
+
+class SourceInspect(APIView):
+    """What the source's account may do beyond reading, looked up now."""
+
+    needs = {"POST": Permission.MANAGE_SOURCES}
+
+    def post(self, request: Request, code: str) -> Response:
+        source = services.inspect_source(user=request.user, source=services.get_source(code))
+        return Response(
+            {
+                "db_code": source.db_code,
+                "read_only_verdict": source.read_only_verdict,
+                "read_only_checked_at": source.read_only_checked_at,
+                "read_only_findings": source.read_only_findings,
+            }
+        )
 
 
 def _loader_answer(loader: Loader, code: int = status.HTTP_200_OK) -> Response:

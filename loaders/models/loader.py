@@ -9,13 +9,14 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from simple_history.models import HistoricalRecords
 
 from core.encrypted_fields import EncryptedTextField
+from core.history import SealedHistory
 from core.ids import uuid7
 from loaders import rules
+from loaders.exceptions import LoaderIsExternalError
 from loaders.models.source_database import CODE_VALIDATOR, SourceDatabase
-from loaders.policies import PurgeStrategy, WatermarkPolicy
+from loaders.policies import LoaderKind, PurgeStrategy, WatermarkPolicy
 from loaders.rules import SECONDS_A_DAY
 from loaders.source_time import TimeFormat
 
@@ -42,12 +43,26 @@ def default_lateness() -> int:
     return int(settings.DEFAULT_LATENESS_SECONDS)
 
 
+class LogLevel(models.TextChoices):
+    """How much a loader's runs log; empty is the portal's own level."""
+
+    DEBUG = "DEBUG", "Debug"
+    INFO = "INFO", "Info"
+    WARNING = "WARNING", "Warning"
+    ERROR = "ERROR", "Error"
+
+
 class LoaderQuerySet(models.QuerySet["Loader"]):
     """Named queries over loaders."""
 
     def runnable(self) -> LoaderQuerySet:
         """Loaders whose runs may be dispatched at all."""
-        return self.filter(enabled=True, approval_status=ApprovalStatus.APPROVED)
+        return self.filter(
+            enabled=True,
+            approval_status=ApprovalStatus.APPROVED,
+            kind=LoaderKind.SQL,
+            archived_at=None,
+        )
 
     def due(self, now: datetime) -> LoaderQuerySet:
         """Runnable loaders whose time has come: IDLE, RUNNING, FAILED, then longest overdue."""
@@ -66,6 +81,7 @@ class Loader(models.Model):
     its ETag nor its history."""
 
     GOVERNED = (
+        "kind",
         "loader_sql",
         "grain_seconds",
         "max_query_period_seconds",
@@ -79,6 +95,9 @@ class Loader(models.Model):
         "offset_hours",
         "time_format",
         "execution_timeout_seconds",
+        "row_cap",
+        "max_attempts",
+        "raw_capture",
     )
     """Fields that, with the source, make up the digest a second person approves (spec 2)."""
 
@@ -101,10 +120,11 @@ class Loader(models.Model):
     is_test = models.BooleanField("test loader", default=False)
     owning_team = models.CharField(max_length=128, blank=True)
     contact = models.CharField(max_length=254, blank=True)
+    kind = models.CharField(max_length=16, choices=LoaderKind.choices, default=LoaderKind.SQL)
     source_database = models.ForeignKey(
-        SourceDatabase, on_delete=models.PROTECT, related_name="loaders"
+        SourceDatabase, on_delete=models.PROTECT, null=True, blank=True, related_name="loaders"
     )
-    loader_sql = EncryptedTextField("SQL", column="loader.loader_sql")
+    loader_sql = EncryptedTextField("SQL", column="loader.loader_sql", blank=True)
     grain_seconds = models.PositiveIntegerField(
         "grain (seconds)",
         null=True,
@@ -146,7 +166,20 @@ class Loader(models.Model):
     execution_timeout_seconds = models.PositiveIntegerField(
         "timeout (seconds)", null=True, blank=True, validators=[MinValueValidator(1)]
     )
+    row_cap = models.PositiveBigIntegerField(
+        "row limit of a run", null=True, blank=True, validators=[MinValueValidator(1)]
+    )
+    max_attempts = models.PositiveSmallIntegerField(
+        "attempts", default=5, validators=[MinValueValidator(1), MaxValueValidator(20)]
+    )
+    raw_capture = models.BooleanField(default=False)
+    freshness_target_seconds = models.PositiveIntegerField(
+        "freshness target (seconds)", null=True, blank=True, validators=[MinValueValidator(1)]
+    )
+    segment_meanings = models.JSONField("meaning of the segments", default=list, blank=True)
+    log_level = models.CharField(max_length=8, choices=LogLevel.choices, blank=True)
     enabled = models.BooleanField(default=False)
+    archived_at = models.DateTimeField(null=True, editable=False)
     approval_status = models.CharField(
         max_length=24, choices=ApprovalStatus.choices, default=ApprovalStatus.DRAFT
     )
@@ -156,7 +189,7 @@ class Loader(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
-    history = HistoricalRecords(table_name="loader_definition_history")
+    history = SealedHistory(table_name="loader_definition_history")
     objects = LoaderQuerySet.as_manager()
 
     if TYPE_CHECKING:
@@ -182,10 +215,28 @@ class Loader(models.Model):
                 | models.Q(approved_version__isnull=False),
                 name="loader_approved_has_version",
             ),
+            models.CheckConstraint(
+                condition=~models.Q(kind="SQL") | models.Q(source_database__isnull=False),
+                name="loader_sql_has_source",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(archived_at__isnull=True) | models.Q(enabled=False),
+                name="loader_archived_is_disabled",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.loader_code
+
+    @property
+    def source(self) -> SourceDatabase:
+        """What an SQL loader reads. Raises LoaderIsExternalError for one that reads nothing."""
+        if self.source_database is None:
+            raise LoaderIsExternalError(
+                f"The signals of {self.loader_code} are posted by another system; it has no "
+                "source and no runs."
+            )
+        return self.source_database
 
     def clean(self) -> None:
         """Rules over several fields. Raises ValidationError by field."""
@@ -195,24 +246,13 @@ class Loader(models.Model):
             **rules.watermark_errors(self.watermark_policy, self.lateness_seconds),
             **rules.grain_errors(self.grain_seconds, self.time_format, self.loader_sql or ""),
             **rules.tag_errors(self.tags),
+            **rules.segment_errors(self.segment_meanings),
+            **rules.kind_errors(
+                self.kind,
+                has_source=self.source_database_id is not None,
+                has_sql=bool(self.loader_sql),
+                captures=self.raw_capture,
+            ),
         }
         if errors:
             raise ValidationError(errors)
-
-
-class DefinitionEditor(models.Model):
-    """Who changed a loader's definition (or its source) since it was last approved; none of them
-    may approve it. Emptied by an approval."""
-
-    loader = models.ForeignKey(Loader, on_delete=models.CASCADE, related_name="editors")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    edited_at = models.DateTimeField(auto_now=True)
-
-    class Meta:
-        db_table = "definition_editor"
-        constraints = [
-            models.UniqueConstraint(fields=["loader", "user"], name="definition_editor_once")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.user_id} edited {self.loader_id}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 from django.conf import settings
 from django.db import models
 
@@ -72,8 +74,8 @@ class LoaderVersion(models.Model):
         return f"{self.loader_id} v{self.number}"
 
     def seal(self) -> str:
-        """What an approval leaves behind: HMAC over the digest and both persons, so that a
-        decision written behind the application's back counts for nothing."""
+        """What an approval leaves behind: HMAC over the digest, both persons and the time, so that
+        a decision written behind the application's back counts for nothing."""
         return keyring().digest(self._approval())
 
     def is_sealed(self) -> bool:
@@ -81,10 +83,13 @@ class LoaderVersion(models.Model):
         return (
             self.decision == Decision.APPROVED
             and self.decided_by_id is not None
+            and self.decided_at is not None
             and self.decided_by_id != self.submitted_by_id
             and keyring().verifies(self._approval(), self.approval_seal)
         )
 
     def _approval(self) -> bytes:
-        parts = ("approved", self.id, self.digest, self.submitted_by_id, self.decided_by_id)
+        assert self.decided_at is not None
+        at = self.decided_at.astimezone(UTC).isoformat()
+        parts = ("approved", self.id, self.digest, self.submitted_by_id, self.decided_by_id, at)
         return "\n".join(map(str, parts)).encode()

@@ -1,29 +1,41 @@
 """Use cases of sources and loaders: permission, compare-and-set, audit event, return."""
 
 from loaders.services.approval import approve, expire_stale_requests, reject, submit
-from loaders.services.definitions import create_loader, get_loader, update_loader
+from loaders.services.archiving import archive_loader
+from loaders.services.definitions import (
+    create_loader,
+    get_loader,
+    set_log_level,
+    update_loader,
+)
+from loaders.services.drafting import edited_by, has_edited
 from loaders.services.enabling import disable, enable
 from loaders.services.fitness import approved_definition, report_tampering
 from loaders.services.sources import create_source, get_source, update_source
-from loaders.services.testing import try_source
+from loaders.services.testing import inspect_source, try_source
 from loaders.services.versions import copy_loader, get_version, restore_version
 from loaders.services.viewing import show_sql
 
 __all__ = [
     "approve",
     "approved_definition",
+    "archive_loader",
     "copy_loader",
     "create_loader",
     "create_source",
     "disable",
+    "edited_by",
     "enable",
     "expire_stale_requests",
     "get_loader",
     "get_source",
     "get_version",
+    "has_edited",
+    "inspect_source",
     "reject",
     "report_tampering",
     "restore_version",
+    "set_log_level",
     "show_sql",
     "submit",
     "try_source",

@@ -12,6 +12,8 @@ from django.utils import timezone
 from accounts.roles import Permission, User, require
 from audit.models import LoaderEvent
 from audit.services import emit, record
+from core.clock import database_now
+from core.keyring import DecryptionError, LostKeyError
 from loaders.definition import Definition
 from loaders.dialects import DatabaseType
 from loaders.exceptions import (
@@ -29,6 +31,10 @@ from loaders.models import (
     LoaderVersion,
     SourceDatabase,
 )
+from loaders.policies import LoaderKind
+from loaders.rules import documentation_errors
+from loaders.services.archiving import locked_loader
+from loaders.services.drafting import SUBMITTED, has_edited
 from loaders.sql_guard import validate
 from loaders.validation import check, check_runnable
 
@@ -42,14 +48,10 @@ def submit(*, user: User, loader: Loader, comment: str = "") -> LoaderVersion:
     require(user, Permission.EDIT_LOADERS)
     loader = _locked(loader)
     _move(loader, ApprovalStatus.PENDING_APPROVAL)
-    check(loader)
-    check_runnable(loader)
-    verdict = validate(loader.loader_sql, DatabaseType(loader.source_database.db_type))
-    if not verdict.is_valid:
-        raise SqlInvalidError(
-            "The SQL can't be submitted: " + verdict.errors[0].message,
-            details={"errors": [asdict(finding) for finding in verdict.errors]},
-        )
+    check(loader, forbidden=_undocumented(loader))
+    if loader.kind == LoaderKind.SQL:
+        check_runnable(loader)
+        _check_sql(loader)
     last = loader.versions.order_by("-number").values_list("number", flat=True).first()
     number = (last or 0) + 1
     definition = Definition.of(loader)
@@ -61,9 +63,8 @@ def submit(*, user: User, loader: Loader, comment: str = "") -> LoaderVersion:
         submitted_by=user,
         comment=comment,
     )
-    loader.editors.update_or_create(user=user)
     loader.save()
-    _tell(loader, version, user, "loader.submit")
+    _tell(loader, version, user, SUBMITTED)
     return version
 
 
@@ -81,12 +82,12 @@ def approve(
     loader = _locked(loader)
     _move(loader, ApprovalStatus.APPROVED)
     waiting = _pending(loader, version)
-    if waiting.submitted_by_id == user.pk or loader.editors.filter(user=user).exists():
+    if waiting.submitted_by_id == user.pk or has_edited(user, loader):
         raise SelfApprovalError(
             f"You edited {loader.loader_code} since its last approval: a second person must "
             "approve it."
         )
-    if not Definition.of(loader).matches(waiting.digest, waiting.number):
+    if not _is_as_submitted(loader, waiting):
         raise DefinitionTamperedError(
             f"The definition of {loader.loader_code} was altered outside the portal after it was "
             "submitted. Save and submit it again."
@@ -94,7 +95,6 @@ def approve(
     _decide(waiting, Decision.APPROVED, user, comment)
     loader.approved_version = waiting
     loader.save()
-    loader.editors.all().delete()
     LoaderState.objects.filter(loader=loader).update(next_due_at=timezone.now())
     _tell(loader, waiting, user, "loader.approve")
     return waiting
@@ -150,12 +150,38 @@ def _expire(loader: Loader, oldest: datetime) -> bool:
     return True
 
 
+def _undocumented(loader: Loader) -> dict[str, str]:
+    """What a definition lacks before it is put to somebody; a test loader needs none of it."""
+    if loader.is_test:
+        return {}
+    return documentation_errors(loader.description, loader.owning_team, loader.contact)
+
+
+def _check_sql(loader: Loader) -> None:
+    verdict = validate(loader.loader_sql, DatabaseType(loader.source.db_type))
+    if not verdict.is_valid:
+        raise SqlInvalidError(
+            "The SQL can't be submitted: " + verdict.errors[0].message,
+            details={"errors": [asdict(finding) for finding in verdict.errors]},
+        )
+
+
+def _is_as_submitted(loader: Loader, version: LoaderVersion) -> bool:
+    try:
+        return Definition.of(loader).matches(version.digest, version.number)
+    except LostKeyError:
+        raise
+    except DecryptionError:
+        return False
+
+
 def _locked(loader: Loader) -> Loader:
-    """The loader and its source, both locked, the source first: nobody edits either meanwhile."""
+    """The loader and its source, both locked, the source first: nobody edits either meanwhile.
+    Raises LoaderArchivedError."""
     present = Loader.objects.values_list("source_database_id", flat=True).get(pk=loader.pk)
-    source = SourceDatabase.objects.select_for_update(no_key=True).get(pk=present)
-    locked = Loader.objects.select_for_update(no_key=True).get(pk=loader.pk)
-    if locked.source_database_id != source.pk:
+    source = SourceDatabase.objects.select_for_update(no_key=True).filter(pk=present).first()
+    locked = locked_loader(loader)
+    if locked.source_database_id != present:
         raise InvalidTransitionError(
             f"{locked.loader_code} was edited at this very moment. Look at it again."
         )
@@ -205,7 +231,7 @@ def _settle(version: LoaderVersion, decision: Decision) -> None:
     if decision not in LoaderVersion.TRANSITIONS.get(Decision(version.decision), ()):
         raise InvalidTransitionError(f"Version {version.number} has been decided about already.")
     version.decision = decision
-    version.decided_at = timezone.now()
+    version.decided_at = database_now()
 
 
 def _tell(loader: Loader, version: LoaderVersion, user: User, action: str) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
 from accounts.roles import Permission, User, require
 from audit.services import record
 from loaders.exceptions import LoaderNotFoundError
-from loaders.models import DefinitionEditor, Loader, LoaderState
-from loaders.services.drafting import return_to_draft
+from loaders.models import Loader, LoaderState
+from loaders.services.archiving import locked_loader
+from loaders.services.drafting import CREATED, return_to_draft
 from loaders.validation import apply_values, check, save_new
 
 _UNGOVERNED = frozenset(
@@ -23,10 +26,14 @@ _UNGOVERNED = frozenset(
         "owning_team",
         "contact",
         "min_interval_seconds",
+        "freshness_target_seconds",
+        "segment_meanings",
     }
 )
-_GOVERNED = frozenset({*Loader.GOVERNED, "source_database"})
+_GOVERNED = frozenset({*Loader.GOVERNED, "source_database"}) - {"kind"}
 EDITABLE = _UNGOVERNED | _GOVERNED
+"""What may be changed of a loader. Its code and kind are given once."""
+
 _HIDDEN = "loader_sql"
 
 
@@ -46,26 +53,26 @@ def create_loader(*, user: User, values: Mapping[str, Any]) -> Loader:
     a second person approved it). Raises PermissionDeniedError, ValidationFailedError."""
     require(user, Permission.EDIT_LOADERS)
     loader = Loader()
-    apply_values(loader, values, EDITABLE | {"loader_code", "enabled"})
-    check(loader)
+    apply_values(loader, values, EDITABLE | {"loader_code", "kind", "enabled"})
+    check(loader, forbidden=_naming(loader.loader_code))
     save_new(loader, code="loader_code")
     LoaderState.objects.create(loader=loader)
-    DefinitionEditor.objects.create(loader=loader, user=user)
     record(
         actor=user,
-        action="loader.create",
+        action=CREATED,
         object_type="loader",
         object_id=loader.loader_code,
-        after=_shown(loader, EDITABLE | {"enabled"}),
+        after=_shown(loader, EDITABLE | {"kind", "enabled"}),
     )
     return loader
 
 
 @transaction.atomic
 def update_loader(*, user: User, loader: Loader, values: Mapping[str, Any]) -> Loader:
-    """Change a loader; a governed change returns it to DRAFT at once (spec 3)."""
+    """Change a loader; a governed change returns it to DRAFT at once (spec 3). Raises
+    PermissionDeniedError, LoaderArchivedError, ValidationFailedError."""
     require(user, Permission.EDIT_LOADERS)
-    loader = Loader.objects.select_for_update(no_key=True).get(pk=loader.pk)
+    loader = locked_loader(loader)
     before = _shown(loader, EDITABLE)
     changed = apply_values(loader, values, EDITABLE)
     if not changed:
@@ -73,7 +80,7 @@ def update_loader(*, user: User, loader: Loader, values: Mapping[str, Any]) -> L
     check(loader)
     loader.save()
     if changed & _GOVERNED:
-        return_to_draft(loader, user=user)
+        return_to_draft(loader, user=user, because="its definition was changed")
     record(
         actor=user,
         action="loader.update",
@@ -83,6 +90,35 @@ def update_loader(*, user: User, loader: Loader, values: Mapping[str, Any]) -> L
         after=_shown(loader, changed),
     )
     return loader
+
+
+@transaction.atomic
+def set_log_level(*, user: User, loader: Loader, level: str) -> Loader:
+    """How much the loader's runs log from the next run on; empty is the portal's own level.
+    Raises PermissionDeniedError, LoaderArchivedError, ValidationFailedError."""
+    require(user, Permission.SET_LOG_LEVELS)
+    loader = locked_loader(loader)
+    before = loader.log_level
+    apply_values(loader, {"log_level": level}, {"log_level"})
+    check(loader)
+    loader.save()
+    record(
+        actor=user,
+        action="loader.log_level",
+        object_type="loader",
+        object_id=loader.loader_code,
+        before={"log_level": before},
+        after={"log_level": level},
+    )
+    return loader
+
+
+def _naming(loader_code: str) -> dict[str, str]:
+    """The organisation's own rule for codes, on top of the product's."""
+    pattern = settings.LOADER_CODE_PATTERN
+    if not pattern or re.fullmatch(pattern, loader_code):
+        return {}
+    return {"loader_code": f"Codes here follow the pattern {pattern}."}
 
 
 def _shown(loader: Loader, names: frozenset[str] | set[str]) -> dict[str, Any]:

@@ -8,11 +8,13 @@ from django.utils import timezone
 from accounts.roles import Permission, User, require
 from audit.services import record
 from loaders.models import Loader, LoaderState
+from loaders.services.archiving import locked_loader
 
 
 @transaction.atomic
 def enable(*, user: User, loader: Loader) -> Loader:
-    """Let the loader run; it is due at once. Already enabled is no error."""
+    """Let the loader run; it is due at once. Already enabled is no error. Raises
+    PermissionDeniedError, LoaderArchivedError."""
     return _switch(user, loader, to=True)
 
 
@@ -24,7 +26,7 @@ def disable(*, user: User, loader: Loader) -> Loader:
 
 def _switch(user: User, loader: Loader, *, to: bool) -> Loader:
     require(user, Permission.RUN)
-    loader = Loader.objects.select_for_update(no_key=True).get(pk=loader.pk)
+    loader = locked_loader(loader)
     if loader.enabled == to:
         return loader
     loader.enabled = to

@@ -10,19 +10,30 @@ from loaders.definition import Definition
 from loaders.exceptions import (
     DefinitionTamperedError,
     EnvironmentMismatchError,
+    LoaderArchivedError,
     LoaderDisabledError,
     LoaderNotApprovedError,
+    SourceNotReadOnlyError,
 )
-from loaders.models import ApprovalStatus, Loader, LoaderVersion
+from loaders.models import (
+    ApprovalStatus,
+    Loader,
+    LoaderVersion,
+    ReadOnlyVerdict,
+    SourceDatabase,
+)
+from loaders.services.drafting import is_drafted_since
 
 
 def approved_definition(loader: Loader) -> tuple[LoaderVersion, Definition]:
     """The approved version and the definition that was just read, found equal to it.
 
-    Raises LoaderDisabledError, LoaderNotApprovedError, EnvironmentMismatchError, and
-    DefinitionTamperedError when a row was altered behind the application's back. A lost key is not
-    that: its LostKeyError passes.
+    Raises LoaderArchivedError, LoaderDisabledError, LoaderNotApprovedError, LoaderIsExternalError,
+    EnvironmentMismatchError, SourceNotReadOnlyError, and DefinitionTamperedError when a row was
+    altered behind the application's back. A lost key is not that: its LostKeyError passes.
     """
+    if loader.archived_at is not None:
+        raise LoaderArchivedError(f"Loader {loader.loader_code} was archived.")
     if not loader.enabled:
         raise LoaderDisabledError(f"Loader {loader.loader_code} is disabled. Enable it first.")
     version = loader.approved_version
@@ -31,20 +42,31 @@ def approved_definition(loader: Loader) -> tuple[LoaderVersion, Definition]:
             f"Loader {loader.loader_code} is not approved. Submit it, and let a second person "
             "approve it."
         )
-    if loader.source_database.environment != settings.DEPLOYMENT_ENVIRONMENT:
-        raise EnvironmentMismatchError(
-            f"Source {loader.source_database.db_code} belongs to another environment than this "
-            f"portal ({settings.DEPLOYMENT_ENVIRONMENT})."
-        )
+    _check_source(loader.source)
     try:
         definition = Definition.of(loader)
     except LostKeyError:
         raise
     except DecryptionError:
         raise _tampered(loader, version) from None
-    if not version.is_sealed() or not definition.matches(version.digest, version.number):
+    is_approved = version.is_sealed() and definition.matches(version.digest, version.number)
+    if not is_approved or is_drafted_since(loader, version):
         raise _tampered(loader, version)
     return version, definition
+
+
+def _check_source(source: SourceDatabase) -> None:
+    if source.environment != settings.DEPLOYMENT_ENVIRONMENT:
+        raise EnvironmentMismatchError(
+            f"Source {source.db_code} belongs to another environment than this portal "
+            f"({settings.DEPLOYMENT_ENVIRONMENT})."
+        )
+    if settings.REQUIRE_READ_ONLY_SOURCES and source.read_only_verdict != ReadOnlyVerdict.READ_ONLY:
+        raise SourceNotReadOnlyError(
+            f"The account of source {source.db_code} was not found to be read-only, and this "
+            "portal demands that. Take its other rights away (docs/sources.md), then test the "
+            "source again."
+        )
 
 
 def _tampered(loader: Loader, version: LoaderVersion) -> DefinitionTamperedError:

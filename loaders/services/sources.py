@@ -10,8 +10,9 @@ from django.db import transaction
 
 from accounts.roles import Permission, User, require
 from audit.services import record
+from loaders.dialects import DatabaseType
 from loaders.exceptions import SourceNotFoundError
-from loaders.models import Loader, SourceDatabase
+from loaders.models import Loader, ReadOnlyVerdict, SourceDatabase
 from loaders.services.drafting import return_to_draft
 from loaders.validation import apply_values, check, save_new
 
@@ -25,8 +26,15 @@ EDITABLE = frozenset(
         "connect_timeout_seconds",
         "idle_read_timeout_seconds",
         "max_connections",
+        "blackout_hours",
+        "retention_days",
+        "allow_test_queries",
     }
 )
+
+
+_ACCOUNT = frozenset({"host", "port", "db_type", "db_name", "user_name"})
+"""What makes the permission inspector's last verdict one about another account."""
 
 
 def get_source(db_code: str) -> SourceDatabase:
@@ -43,7 +51,7 @@ def create_source(*, user: User, values: Mapping[str, Any]) -> SourceDatabase:
     require(user, Permission.MANAGE_SOURCES)
     source = SourceDatabase()
     apply_values(source, values, EDITABLE)
-    check(source, forbidden=_rules(source))
+    check(source, forbidden=_rules(source) | _password_rule(source))
     save_new(source, code="db_code")
     record(
         actor=user,
@@ -67,10 +75,14 @@ def update_source(
     before = _shown(source, EDITABLE)
     changed = apply_values(source, changes, EDITABLE - {"db_code"})
     check(source, forbidden=_rules(source))
+    if changed & _ACCOUNT:
+        source.read_only_verdict = ReadOnlyVerdict.UNKNOWN
+        source.read_only_checked_at = None
+        source.read_only_findings = []
     source.save()
     if changed & set(SourceDatabase.GOVERNED):
         for loader in Loader.objects.select_for_update(no_key=True).filter(source_database=source):
-            return_to_draft(loader, user=user)
+            return_to_draft(loader, user=user, because=f"source {source.db_code} was changed")
     record(
         actor=user,
         action="source.update",
@@ -80,6 +92,12 @@ def update_source(
         after=_shown(source, changed),
     )
     return source
+
+
+def _password_rule(source: SourceDatabase) -> dict[str, str]:
+    if source.password or source.db_type == DatabaseType.SIMULATED:
+        return {}
+    return {_SECRET: "This field is required."}
 
 
 def _rules(source: SourceDatabase) -> dict[str, str]:

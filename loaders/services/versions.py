@@ -28,14 +28,25 @@ def get_version(loader: Loader, number: int) -> LoaderVersion:
 
 @transaction.atomic
 def copy_loader(
-    *, user: User, loader: Loader, loader_code: str, source: SourceDatabase | None = None
+    *,
+    user: User,
+    loader: Loader,
+    loader_code: str,
+    source: SourceDatabase | None = None,
+    domain: str | None = None,
 ) -> Loader:
-    """A new draft, disabled, with the loader's definition, over the same or another source.
+    """A new draft, disabled, with the loader's definition, over the same or another source, in
+    the same or another domain. An archived loader may be copied too.
 
     Raises PermissionDeniedError, ValidationFailedError (a code that is taken or malformed).
     """
     values = {name: getattr(loader, name) for name in EDITABLE}
-    values |= {"loader_code": loader_code, "source_database": source or loader.source_database}
+    values |= {
+        "loader_code": loader_code,
+        "kind": loader.kind,
+        "source_database": source or loader.source_database,
+        "domain": loader.domain if domain is None else domain,
+    }
     copied = create_loader(user=user, values=values)
     record(
         actor=user,
@@ -77,11 +88,12 @@ def restore_version(*, user: User, loader: Loader, number: int) -> Loader:
 def _values_of(version: LoaderVersion) -> dict[str, Any]:
     """The governed values of a version, typed as the model's fields."""
     stored = json.loads(version.definition)
-    values = {name: stored[name] for name in Loader.GOVERNED if name in stored}
+    values = {name: stored[name] for name in EDITABLE & set(Loader.GOVERNED) if name in stored}
     for name in ("start_at", "end_at"):
         if values.get(name) is not None:
             values[name] = datetime.fromisoformat(values[name])
     if values.get("offset_hours") is not None:
         values["offset_hours"] = Decimal(values["offset_hours"])
-    values["source_database"] = get_source(stored["source_database"]["db_code"])
+    if stored["source_database"] is not None:
+        values["source_database"] = get_source(stored["source_database"]["db_code"])
     return values

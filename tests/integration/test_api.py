@@ -8,8 +8,8 @@ import pytest
 from django.test import Client as HttpClient
 
 from audit.models import AuditEvent
+from core.clock import ClockTimestamp
 from execution.models import Replica
-from execution.models.lock import ClockTimestamp
 from tests.support.api import Client
 from tests.support.people import People
 from tests.support.scenes import START, order_sql
@@ -29,6 +29,9 @@ LOADER = {
     "loaderCode": "ORDERS_HOURLY",
     "sourceDatabase": "SHOP",
     "loaderSql": order_sql("POSTGRESQL"),
+    "description": "Orders by region and channel.",
+    "owningTeam": "Shop",
+    "contact": "shop@example.org",
     "grainSeconds": 3600,
     "startAt": "2026-01-01T00:00:00Z",
     "enabled": True,

@@ -28,13 +28,14 @@ ENDPOINTS: dict[str, dict[str, frozenset[Role]]] = {
     "auth/me": {"GET": ALL},
     "sql/validate": {"POST": ALL},
     "loaders": {"GET": ALL, "POST": EDITORS},
-    "loaders/ORDERS": {"GET": ALL, "PATCH": EDITORS},
+    "loaders/ORDERS": {"GET": ALL, "PATCH": EDITORS, "DELETE": ADMINS},
     "loaders/ORDERS/submit": {"POST": EDITORS},
     "loaders/ORDERS/approve": {"POST": APPROVERS},
     "loaders/ORDERS/reject": {"POST": APPROVERS},
     "loaders/ORDERS/enable": {"POST": EDITORS},
     "loaders/ORDERS/disable": {"POST": EDITORS},
     "loaders/ORDERS/copy": {"POST": EDITORS},
+    "loaders/ORDERS/log-level": {"POST": ADMINS},
     "loaders/ORDERS/diff": {"GET": ALL},
     "loaders/ORDERS/versions": {"GET": ALL},
     "loaders/ORDERS/versions/1": {"GET": ALL},
@@ -46,6 +47,7 @@ ENDPOINTS: dict[str, dict[str, frozenset[Role]]] = {
     "admin/res/db-sources": {"GET": ENTITLED, "POST": ADMINS},
     "admin/res/db-sources/SHOP": {"GET": ENTITLED, "PATCH": ADMINS},
     "admin/res/db-sources/SHOP/test": {"POST": ADMINS},
+    "admin/res/db-sources/SHOP/inspect": {"POST": ADMINS},
     "signals/query": {"GET": ALL},
 }
 OPEN = {"auth/login", "auth/refresh"}

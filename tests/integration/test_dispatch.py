@@ -14,7 +14,7 @@ from django.db import IntegrityError, connection, transaction
 from django_q.models import OrmQ
 
 from audit.models import LoaderEvent
-from core.clock import database_now
+from core.clock import ClockTimestamp, database_now
 from execution import engine, scheduler
 from execution.exceptions import LoaderAtCapacityError, PortalAtCapacityError
 from execution.models import (
@@ -25,7 +25,6 @@ from execution.models import (
     SchedulerLease,
     Trigger,
 )
-from execution.models.lock import ClockTimestamp
 from execution.services import dispatch, reap_expired, record_failure, release_replica, take
 from execution.services.failure import Failure
 from execution.services.reaping import hint_unclaimed_again

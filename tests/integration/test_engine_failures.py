@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from core.clock import ClockTimestamp
 from execution import engine
 from execution.models import CoverageInterval, LoadHistory, RunStatus
-from execution.models.lock import ClockTimestamp, LoaderExecutionLock
+from execution.models.lock import LoaderExecutionLock
 from execution.services import request_cancel
 from loaders.models import LoaderState
 from loaders.services import disable

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection
 
+from core.clock import ClockTimestamp
 from execution import engine, scheduler
 from execution.models import (
     CoverageInterval,
@@ -18,7 +19,6 @@ from execution.models import (
     SchedulerLease,
     Trigger,
 )
-from execution.models.lock import ClockTimestamp
 from execution.services import (
     dispatch,
     reap_expired,

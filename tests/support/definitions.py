@@ -30,6 +30,9 @@ def make_draft(people: People, source: SourceDatabase) -> Loader:
             "loader_code": "ORDERS",
             "source_database": source,
             "loader_sql": order_sql("POSTGRESQL"),
+            "description": "Orders by region and channel.",
+            "owning_team": "Shop",
+            "contact": "shop@example.org",
             "enabled": True,
         },
     )

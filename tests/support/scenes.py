@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from accounts.roles import Role
+from core.clock import ClockTimestamp
 from execution import engine
 from execution.models import LoaderExecutionLock, LoadHistory, Replica, Trigger
-from execution.models.lock import ClockTimestamp
 from execution.services import dispatch
 from loaders.models import Loader, SourceDatabase
 from loaders.services import approve, create_loader, create_source, submit
@@ -131,6 +131,9 @@ def make_loader(people: People, source: SourceDatabase, code: str, **values: Any
             "loader_code": code,
             "source_database": source,
             "loader_sql": order_sql(source.db_type),
+            "description": "Orders by region and channel.",
+            "owning_team": "Shop",
+            "contact": "shop@example.org",
             "grain_seconds": 3600,
             "max_query_period_seconds": 6 * 3600,
             "start_at": START,
