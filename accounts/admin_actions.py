@@ -32,6 +32,8 @@ class PageAction:
     act: Callable[[User, Any], str] | None = None
     link: Callable[[Any], str] | None = None
     tone: str = "plain"
+    confirm: str = ""
+    """What to ask before it is done, where it can't be taken back."""
 
     def reason(self, user: User, obj: Any) -> str:
         """Why the user can't do it now; empty when they can."""
@@ -51,6 +53,7 @@ class ShownAction:
     reason: str
     address: str
     posts: bool
+    confirm: str
 
 
 class ActionPageAdmin(PortalModelAdmin):
@@ -97,6 +100,7 @@ class ActionPageAdmin(PortalModelAdmin):
                 if action.link
                 else reverse(f"admin:{self._name('do')}", args=[quote(obj.pk), action.name]),
                 posts=action.link is None,
+                confirm=action.confirm,
             )
             for action in self.page_actions
         ]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -50,6 +53,27 @@ def logging_config(level: str) -> dict[str, Any]:
             "django-q": {"level": "WARNING"},
         },
     }
+
+
+OUR_PACKAGES = ("execution", "loaders", "signals")
+
+
+@contextmanager
+def logging_at(level: str) -> Iterator[None]:
+    """Log what a run does at this level, in this process, while it lasts; empty is the portal's
+    own. A worker process executes one run at a time, so the level concerns no other loader."""
+    if not level:
+        yield
+        return
+    loggers = [logging.getLogger(name) for name in OUR_PACKAGES]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(level)
+    try:
+        yield
+    finally:
+        for logger, former in zip(loggers, before, strict=True):
+            logger.setLevel(former)
 
 
 def configure_structlog() -> None:

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
 from core.errors import PortalError
+from core.log_setup import logging_at
 from core.window import Window
 from execution.exceptions import (
     ControlDatabaseError,
@@ -92,7 +93,9 @@ def _names(lock: LoaderExecutionLock) -> dict[str, str]:
 def _load_or_say_why(lock: LoaderExecutionLock, heartbeat: Heartbeat) -> None:
     """Load; an error that the heartbeat brought about is raised as the heartbeat's reason."""
     try:
-        _load(prepare(lock), heartbeat)
+        claimed = prepare(lock)
+        with logging_at(claimed.log_level):
+            _load(claimed, heartbeat)
     except (PortalError, DatabaseError):
         if heartbeat.reason is not None:
             raise heartbeat.reason from None
@@ -105,6 +108,7 @@ def _load(claimed: Claimed, heartbeat: Heartbeat) -> None:
     with _connect(claimed, timeout) as source:
         heartbeat.interrupts(source.cancel)
         window = _closed_window(claimed, source)
+        logger.debug("run.connected", loader_code=claimed.loader_code, window_to=str(window.end))
         ensure_partitions(window)
         written = _transfer(claimed, window, source)
     logger.info(

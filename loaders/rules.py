@@ -132,9 +132,11 @@ def kind_errors(kind: str, *, has_source: bool, has_sql: bool, captures: bool) -
 def address_errors(
     db_type: str, host: str, port: int | None, db_name: str, user_name: str
 ) -> Errors:
-    """Where a source is; a simulated one is nowhere."""
-    if db_type not in DatabaseType.values or db_type == DatabaseType.SIMULATED:
+    """Where a source is; a simulated one is nowhere and has only a name for its data."""
+    if db_type not in DatabaseType.values:
         return {}
+    if db_type == DatabaseType.SIMULATED:
+        return {} if db_name else {"db_name": "Name the data to simulate: shop, for example."}
     given = {"host": host, "port": port, "db_name": db_name, "user_name": user_name}
     return {name: "This field is required." for name, value in given.items() if not value}
 

@@ -36,6 +36,7 @@ class Claimed:
     settings: RunSettings
     profile: SourceProfile
     source_id: UUID
+    log_level: str
 
     def password(self) -> str:
         """The source's password, decrypted now; the caller forgets it once connected."""
@@ -91,6 +92,7 @@ def prepare(lock: LoaderExecutionLock) -> Claimed:
         settings=definition.settings(),
         profile=loader.source.profile(),
         source_id=loader.source.pk,
+        log_level=loader.log_level,
     )
 
 

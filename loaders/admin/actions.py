@@ -8,10 +8,16 @@ from accounts.admin_actions import PageAction
 from accounts.roles import Permission, User
 from loaders.exceptions import SourceTestFailedError
 from loaders.models import ApprovalStatus, Decision, Loader, SourceDatabase
-from loaders.services import disable, enable, has_edited, submit, try_source
+from loaders.services import archive_loader, disable, enable, has_edited, submit, try_source
+
+
+def _archived(_: User, loader: Loader) -> str:
+    return "" if loader.archived_at is None else "It was archived and stands as it is."
 
 
 def _may_be_submitted(_: User, loader: Loader) -> str:
+    if loader.archived_at is not None:
+        return _archived(_, loader)
     if loader.approval_status == ApprovalStatus.PENDING_APPROVAL:
         return "It waits for approval already."
     if loader.approval_status == ApprovalStatus.APPROVED:
@@ -49,6 +55,11 @@ def _enable(user: User, loader: Loader) -> str:
 def _disable(user: User, loader: Loader) -> str:
     disable(user=user, loader=loader)
     return f"{loader.loader_code} is disabled. A run that is under way ends in its own time."
+
+
+def _archive(user: User, loader: Loader) -> str:
+    archive_loader(user=user, loader=loader)
+    return f"{loader.loader_code} is archived: disabled for good, and hidden from the list."
 
 
 def _review(loader: Loader) -> str:
@@ -98,7 +109,7 @@ ENABLE = PageAction(
     "Enable",
     "toggle_on",
     Permission.RUN,
-    lambda _, loader: "It is enabled already." if loader.enabled else "",
+    lambda _, loader: "It is enabled already." if loader.enabled else _archived(_, loader),
     act=_enable,
 )
 DISABLE = PageAction(
@@ -108,4 +119,13 @@ DISABLE = PageAction(
     Permission.RUN,
     lambda _, loader: "" if loader.enabled else "It is disabled already.",
     act=_disable,
+)
+ARCHIVE = PageAction(
+    "archive",
+    "Archive",
+    "archive",
+    Permission.ARCHIVE,
+    _archived,
+    act=_archive,
+    confirm="Archive it? It stops for good, and its code can't be used again.",
 )

@@ -14,7 +14,13 @@ from unfold.widgets import (
 
 from accounts.admin_access import ServiceForm
 from loaders.models import Loader, SourceDatabase
-from loaders.services import create_loader, create_source, update_loader, update_source
+from loaders.services import (
+    create_loader,
+    create_source,
+    set_log_level,
+    update_loader,
+    update_source,
+)
 
 _CODE_ATTRS = {"class": "lp-code", "spellcheck": "false", "autocomplete": "off", "wrap": "off"}
 
@@ -66,11 +72,22 @@ class TagsField(forms.CharField):
         return bool((initial or []) != self.to_python(data))
 
 
+class MeaningsField(TagsField):
+    """What the segments stand for, in their order, typed with commas between them."""
+
+    def to_python(self, value: Any) -> Any:
+        words = [word.strip() for word in (forms.CharField.to_python(self, value) or "").split(",")]
+        while words and not words[-1]:
+            words.pop()
+        return words
+
+
 class LoaderForm(ServiceForm):
     """A loader's definition and texts."""
 
     loader_sql = VerbatimField(
         label="SQL",
+        required=False,
         widget=UnfoldAdminTextareaWidget(attrs={**_CODE_ATTRS, "rows": 18}),
         help_text="One SELECT with <code>:fromTime</code> and <code>:toTime</code>. Its columns: "
         "LOAD_TIME_STAMP, SEGMENT_1 to SEGMENT_10, REC_COUNT, SUM_VAL, AVG_VAL, MAX_VAL, MIN_VAL "
@@ -80,6 +97,11 @@ class LoaderForm(ServiceForm):
         required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3})
     )
     tags = TagsField(required=False, help_text="Words, separated by commas.")
+    segment_meanings = MeaningsField(
+        label="Meaning of the segments",
+        required=False,
+        help_text="What SEGMENT_1, SEGMENT_2, ... stand for, in order: origin, carrier.",
+    )
     start_at = UtcField(label="Start (UTC)", required=False)
     end_at = UtcField(label="End (UTC)", required=False)
 
@@ -87,6 +109,7 @@ class LoaderForm(ServiceForm):
         model = Loader
         fields = (
             "loader_code",
+            "kind",
             "source_database",
             "loader_sql",
             "grain_seconds",
@@ -102,6 +125,12 @@ class LoaderForm(ServiceForm):
             "purge_strategy",
             "watermark_policy",
             "execution_timeout_seconds",
+            "row_cap",
+            "max_attempts",
+            "raw_capture",
+            "freshness_target_seconds",
+            "log_level",
+            "segment_meanings",
             "description",
             "domain",
             "tags",
@@ -110,9 +139,15 @@ class LoaderForm(ServiceForm):
             "contact",
         )
         help_texts = {
+            "kind": "EXTERNAL has no source and no SQL: another system posts its signals.",
+            "row_cap": "Most rows of one run; a window with more is halved. Empty: no limit.",
+            "max_attempts": "How often a window is tried after errors that may pass.",
+            "raw_capture": "Keep each run's rows as the source sent them, as a Parquet file.",
+            "freshness_target_seconds": "How old the newest signal may be before people are told.",
+            "log_level": "How much its runs log. Empty: as the portal.",
             "is_test": "For trying things out; left out of reports and alerts.",
             "loader_code": "Capital letters, digits and underscores. It can't be changed later.",
-            "time_zone": "An IANA name such as Asia/Riyadh. Empty: the source tells UTC.",
+            "time_zone": "An IANA name such as Asia/Riyadh. Empty: the source's own, else UTC.",
             "lateness_seconds": "How long after its end a stretch of time counts as closed.",
             "max_query_period_seconds": "How much time one run asks the source for at most.",
             "execution_timeout_seconds": "Empty: the portal's own limit.",
@@ -122,7 +157,14 @@ class LoaderForm(ServiceForm):
     def write(self, values: Mapping[str, Any]) -> Loader:
         if self.adds:
             return create_loader(user=self.actor, values=values)
-        return update_loader(user=self.actor, loader=self.instance, values=values)
+        others = {name: value for name, value in values.items() if name != "log_level"}
+        written: Loader = self.instance
+        if "log_level" in values:
+            level = values["log_level"]
+            written = set_log_level(user=self.actor, loader=self.instance, level=level)
+        if others:
+            written = update_loader(user=self.actor, loader=self.instance, values=others)
+        return written
 
 
 class SourceForm(ServiceForm):
@@ -155,11 +197,21 @@ class SourceForm(ServiceForm):
             "user_name",
             "tls_mode",
             "tls_ca",
+            "time_zone",
             "connect_timeout_seconds",
             "idle_read_timeout_seconds",
             "max_connections",
+            "blackout_hours",
+            "retention_days",
+            "allow_test_queries",
         )
-
+        help_texts = {
+            "time_zone": "An IANA name such as Asia/Riyadh. Loaders that set no zone or offset of "
+            "their own take it. Empty: UTC.",
+            "blackout_hours": "Times of its day at which no run starts: 08:00-10:00, 22:30-01:00.",
+            "retention_days": "How far back it still has its data. Empty: for ever.",
+            "allow_test_queries": "Let people try out statements that nobody has approved yet.",
+        }
         labels = {
             "connect_timeout_seconds": "Connect timeout (seconds)",
             "idle_read_timeout_seconds": "Idle read timeout (seconds)",
@@ -169,7 +221,6 @@ class SourceForm(ServiceForm):
         super().__init__(*args, **kwargs)
         if "new_password" in self.fields:
             field = self.fields["new_password"]
-            field.required = self.adds
             if not self.adds:
                 field.help_text = "Leave it empty to keep the stored one. It is never shown."
 

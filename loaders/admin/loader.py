@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,10 +17,11 @@ from django.utils.safestring import SafeString
 from accounts.admin_actions import ActionPageAdmin, PageAction
 from accounts.roles import Permission, may
 from core.display import NOTHING, Tone, badge, instant_text, span_text
-from loaders.admin.actions import APPROVE, COPY, DISABLE, ENABLE, REJECT, SUBMIT
+from loaders.admin.actions import APPROVE, ARCHIVE, COPY, DISABLE, ENABLE, REJECT, SUBMIT
 from loaders.admin.forms import LoaderForm
 from loaders.dialects import DatabaseType
 from loaders.models import ApprovalStatus, Loader, LoadStatus
+from loaders.policies import LoaderKind
 from loaders.services import show_sql
 from loaders.sql_guard import Finding, Verdict, validate
 
@@ -51,6 +52,8 @@ def state_badge(loader: Loader) -> SafeString:
 
 def enabled_badge(loader: Loader) -> SafeString:
     """Whether it may run."""
+    if loader.archived_at is not None:
+        return badge("Archived", Tone.QUIET)
     return badge("Enabled", Tone.GOOD) if loader.enabled else badge("Disabled", Tone.QUIET)
 
 
@@ -65,8 +68,29 @@ def lag_text(loader: Loader, now: datetime) -> str:
 
 
 def guard_verdict(loader: Loader) -> Verdict:
-    """The SQL guard's answer for the stored SQL."""
+    """The SQL guard's answer for the stored SQL of an SQL loader."""
     return validate(loader.loader_sql, DatabaseType(loader.source.db_type))
+
+
+class ArchivedFilter(admin.SimpleListFilter):
+    """Archived loaders are hidden unless asked for."""
+
+    title = "archived"
+    parameter_name = "archived"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Archived"), ("all", "All")]
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """As Django's, with what is shown by default named."""
+        first, *others = super().choices(changelist)
+        yield {**first, "display": "In use"}
+        yield from others
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Loader]) -> QuerySet[Loader]:
+        if self.value() == "all":
+            return queryset
+        return queryset.filter(archived_at__isnull=self.value() != "yes")
 
 
 class LoaderAdmin(ActionPageAdmin):
@@ -77,7 +101,15 @@ class LoaderAdmin(ActionPageAdmin):
     add_permission = Permission.EDIT_LOADERS
     change_permission = Permission.EDIT_LOADERS
     form = LoaderForm
-    page_actions: Sequence[PageAction] = (SUBMIT, APPROVE, REJECT, ENABLE, DISABLE, COPY)
+    page_actions: Sequence[PageAction] = (
+        SUBMIT,
+        APPROVE,
+        REJECT,
+        ENABLE,
+        DISABLE,
+        COPY,
+        ARCHIVE,
+    )
     change_form_outer_before_template = "console/loader_box.html"
     warn_unsaved_form = True
 
@@ -91,7 +123,14 @@ class LoaderAdmin(ActionPageAdmin):
         "lag",
         "source_database",
     )
-    list_filter = ("approval_status", "enabled", "state__load_status", "source_database")
+    list_filter = (
+        ArchivedFilter,
+        "approval_status",
+        "enabled",
+        "state__load_status",
+        "source_database",
+        "domain",
+    )
     list_select_related = ("state", "source_database")
     search_fields = ("loader_code", "description", "owning_team", "source_database__db_code")
     search_help_text = "Code, description, team or source"
@@ -130,15 +169,17 @@ class LoaderAdmin(ActionPageAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Loader | None = None) -> Any:
         sees_sources = may(request.user, Permission.VIEW_SQL)
-        reads = ["loader_code", "source_database" if sees_sources else "source_shown"]
-        if may(request.user, Permission.EDIT_LOADERS):
+        reads: list[Any] = ["loader_code", "kind"]
+        reads.append("source_database" if sees_sources else "source_shown")
+        may_edit = self.has_change_permission(request, obj)
+        if may_edit:
             reads.append("loader_sql")
         elif may(request.user, Permission.VIEW_SQL):
             reads.append("shown_sql")
         if obj is not None and may(request.user, Permission.VIEW_SQL):
             reads.append("guard")
         bounds = ("start_at", "end_at")
-        if not may(request.user, Permission.EDIT_LOADERS):
+        if not may_edit:
             bounds = ("start_shown", "end_shown")
         times = (
             "grain_seconds",
@@ -147,17 +188,22 @@ class LoaderAdmin(ActionPageAdmin):
             "lateness_seconds",
             bounds,
         )
-        running = (
+        running: list[Any] = [
             ("min_interval_seconds", "max_query_period_seconds"),
             ("max_parallel_executions", "execution_timeout_seconds"),
             ("purge_strategy", "watermark_policy"),
-        )
+            ("row_cap", "max_attempts"),
+            "raw_capture",
+        ]
+        if obj is not None and may(request.user, Permission.SET_LOG_LEVELS):
+            running.append("log_level")
         return (
             ("What it reads", {"fields": reads}),
             ("Time", {"fields": times}),
             ("Running", {"fields": running}),
             ("Ownership", {"fields": ("description", ("owning_team", "contact"))}),
             ("Purpose", {"fields": (("domain", "tags"), "is_test")}),
+            ("Signals", {"fields": ("segment_meanings", "freshness_target_seconds")}),
         )
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
@@ -168,12 +214,18 @@ class LoaderAdmin(ActionPageAdmin):
         loader = self.get_object(request, copied)
         if loader is None or not show_sql(user=request.user, loader_code=loader.loader_code):
             raise Http404
-        names = set(LoaderForm.Meta.fields) - {"loader_code"}
+        names = set(LoaderForm.Meta.fields) - {"loader_code", "log_level"}
         return {name: getattr(loader, name) for name in names}
 
     def get_readonly_fields(self, request: HttpRequest, obj: Loader | None = None) -> list[str]:
         shown = ["guard", "shown_sql", "start_shown", "end_shown", "source_shown"]
-        return [*shown, *(["loader_code"] if obj else [])]
+        return [*shown, *(["loader_code", "kind"] if obj else [])]
+
+    def has_change_permission(self, request: HttpRequest, obj: Loader | None = None) -> bool:
+        """What was archived stands as it is."""
+        if obj is not None and obj.archived_at is not None:
+            return False
+        return super().has_change_permission(request, obj)
 
     def get_form(self, request: HttpRequest, obj: Any = None, *args: Any, **kwargs: Any) -> Any:
         """No shortcuts to the source's own form beside the choice."""
@@ -217,7 +269,7 @@ class LoaderAdmin(ActionPageAdmin):
         return self.response_post_save_change(request, obj)
 
     def _warn(self, request: HttpRequest, loader: Loader) -> None:
-        errors = len(guard_verdict(loader).errors)
+        errors = len(guard_verdict(loader).errors) if loader.kind == LoaderKind.SQL else 0
         if errors:
             what = "an error" if errors == 1 else f"{errors} errors"
             text = f"The SQL has {what} to correct before it can be submitted."
@@ -242,6 +294,8 @@ class LoaderAdmin(ActionPageAdmin):
 
     @admin.display(description="SQL guard")
     def guard(self, loader: Loader) -> SafeString:
+        if loader.kind != LoaderKind.SQL:
+            return format_html("{}", NOTHING)
         verdict = guard_verdict(loader)
         head = (
             badge("Valid", Tone.GOOD)

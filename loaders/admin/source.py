@@ -8,12 +8,21 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from accounts.admin_actions import ActionPageAdmin, PageAction
 from accounts.roles import Permission
+from core.display import NOTHING, Tone, badge, instant_text
 from loaders.admin.actions import TEST
 from loaders.admin.forms import SourceForm
-from loaders.models import SourceDatabase
+from loaders.models import ReadOnlyVerdict, SourceDatabase
+
+_VERDICT = {
+    ReadOnlyVerdict.UNKNOWN: Tone.WAITING,
+    ReadOnlyVerdict.READ_ONLY: Tone.GOOD,
+    ReadOnlyVerdict.CAN_WRITE: Tone.BAD,
+}
 
 
 class SourceDatabaseAdmin(ActionPageAdmin):
@@ -26,8 +35,17 @@ class SourceDatabaseAdmin(ActionPageAdmin):
     change_permission = Permission.MANAGE_SOURCES
     form = SourceForm
     change_form_outer_before_template = "console/source_notice.html"
-    list_display = ("db_code", "kind", "address", "db_name", "user_name", "tls_mode", "environment")
-    list_filter = ("db_type", "environment")
+    list_display = (
+        "db_code",
+        "kind",
+        "address",
+        "db_name",
+        "user_name",
+        "account",
+        "tls_mode",
+        "environment",
+    )
+    list_filter = ("db_type", "read_only_verdict", "environment")
     search_fields = ("db_code", "host", "db_name")
 
     @admin.display(description="Kind", ordering="db_type")
@@ -36,21 +54,42 @@ class SourceDatabaseAdmin(ActionPageAdmin):
 
     @admin.display(description="Address", ordering="host")
     def address(self, source: SourceDatabase) -> str:
-        return f"{source.host}:{source.port}"
+        return f"{source.host}:{source.port}" if source.host else NOTHING
+
+    @admin.display(description="Account", ordering="read_only_verdict")
+    def account(self, source: SourceDatabase) -> SafeString:
+        """What the account may do, by the inspector's last look."""
+        verdict = ReadOnlyVerdict(source.read_only_verdict)
+        return badge(verdict.label, _VERDICT[verdict])
+
+    @admin.display(description="May it write?")
+    def verdict(self, source: SourceDatabase) -> SafeString:
+        """The verdict, when it was found, and what the account may do beyond reading."""
+        at = source.read_only_checked_at
+        found = f"Looked at {instant_text(at)} UTC." if at else "Test the connection to find out."
+        rights = format_html_join("", "<li>{}</li>", ((f,) for f in source.read_only_findings))
+        return format_html("{} {}<ul>{}</ul>", self.account(source), found, rights)
 
     def get_fieldsets(self, request: HttpRequest, obj: SourceDatabase | None = None) -> Any:
         account = ["user_name"]
         if self.has_change_permission(request):
             account.append("new_password")
-        limits = ("connect_timeout_seconds", "idle_read_timeout_seconds", "max_connections")
+        if obj is not None:
+            account.append("verdict")
+        database = ("db_code", "db_type", ("host", "port"), "db_name", "time_zone")
+        limits = (
+            ("connect_timeout_seconds", "idle_read_timeout_seconds"),
+            ("max_connections", "retention_days"),
+            "blackout_hours",
+        )
         return (
-            ("Database", {"fields": ("db_code", "db_type", ("host", "port"), "db_name")}),
+            ("Database", {"fields": database}),
             ("Account", {"fields": account}),
-            ("Protection", {"fields": ("environment", "tls_mode", "tls_ca")}),
+            ("Protection", {"fields": ("environment", "tls_mode", "tls_ca", "allow_test_queries")}),
             ("Limits", {"fields": limits}),
         )
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: SourceDatabase | None = None
     ) -> list[str]:
-        return ["db_code"] if obj else []
+        return ["db_code", "verdict"] if obj else ["verdict"]

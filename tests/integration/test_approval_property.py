@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+from uuid import UUID
+
 from django.db import DatabaseError, connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -47,64 +50,81 @@ STEPS = st.sampled_from(
 def test_no_sequence_of_acts_and_updates_lets_an_unapproved_definition_run(
     steps: list[str], db: None
 ) -> None:
-    """The model on the side: the one definition of each loader, if any, that a second person
-    approved through the portal and that nobody changed through it since."""
     with transaction.atomic():
-        people = People()
-        source = make_source(people)
-        loader = make_draft(people, source)
-        blessed: dict[str, tuple[int, str]] = {}
+        story = Story()
         for step in steps:
-            _perform(step, people, loader, source, blessed)
-            for each in Loader.objects.all():
+            story.perform(step)
+            for loader in Loader.objects.all():
                 try:
-                    version, definition = services.approved_definition(each)
+                    version, definition = services.approved_definition(loader)
                 except PortalError:
                     continue
-                assert (version.number, definition.values) == blessed.get(each.loader_code)
+                assert (version.number, definition.values) == story.blessed.get(loader.pk)
                 assert version.decided_by_id != version.submitted_by_id
         transaction.set_rollback(True)
 
 
-def _perform(
-    step: str,
-    people: People,
-    loader: Loader,
-    source: SourceDatabase,
-    blessed: dict[str, tuple[int, str]],
-) -> None:
-    approver = people.admin if step.endswith("admin") else people.approver
-    try:
-        with transaction.atomic():
-            if step.startswith("edit source"):
-                port = (SourceDatabase.objects.get().port or 0) + 1
-                services.update_source(user=people.admin, source=source, values={"port": port})
-                blessed.clear()
-            elif step.startswith("edit"):
-                user = people.admin if step.endswith("admin") else people.operator
-                lateness = fresh(loader).lateness_seconds + 1
-                services.update_loader(
-                    user=user, loader=loader, values={"lateness_seconds": lateness}
-                )
-                blessed.pop(loader.loader_code, None)
-            elif step == "restore":
-                before = fresh(loader).lateness_seconds
-                services.restore_version(user=people.operator, loader=loader, number=1)
-                if fresh(loader).lateness_seconds != before:
-                    blessed.pop(loader.loader_code, None)
-            elif step == "copy":
-                services.copy_loader(user=people.operator, loader=loader, loader_code="COPY")
-            elif step == "archive":
-                services.archive_loader(user=people.admin, loader=loader)
-            elif step == "submit":
-                services.submit(user=people.operator, loader=loader)
-            elif step.startswith("approve"):
-                version = services.approve(user=approver, loader=loader)
-                blessed[loader.loader_code] = (version.number, version.definition)
-            elif step == "reject":
-                services.reject(user=people.approver, loader=loader, comment="no")
-            else:
-                with connection.cursor() as cursor:
+class Story:
+    """A draft, and what people and SQL do to it. On the side a model: the one definition of each
+    loader, if any, that a second person approved through the portal and that nobody changed
+    through it since."""
+
+    def __init__(self) -> None:
+        self.people = People()
+        self.source = make_source(self.people)
+        self.loader = make_draft(self.people, self.source)
+        self.blessed: dict[UUID, tuple[int, str]] = {}
+
+    def perform(self, step: str) -> None:
+        """A step by its name, else by its SQL. It may be refused."""
+        act = getattr(self, step.replace(" ", "_"), None)
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                if act is None:
                     cursor.execute(step)
-    except (PortalError, DatabaseError):
-        return
+                else:
+                    act()
+        except (PortalError, DatabaseError):
+            return
+
+    def edit(self, user: Any = None) -> None:
+        lateness = fresh(self.loader).lateness_seconds + 1
+        services.update_loader(
+            user=user or self.people.operator,
+            loader=self.loader,
+            values={"lateness_seconds": lateness},
+        )
+        self.blessed.pop(self.loader.pk, None)
+
+    def edit_by_admin(self) -> None:
+        self.edit(self.people.admin)
+
+    def edit_source(self) -> None:
+        port = (SourceDatabase.objects.get().port or 0) + 1
+        services.update_source(user=self.people.admin, source=self.source, values={"port": port})
+        self.blessed.clear()
+
+    def submit(self) -> None:
+        services.submit(user=self.people.operator, loader=self.loader)
+
+    def approve(self, user: Any = None) -> None:
+        version = services.approve(user=user or self.people.approver, loader=self.loader)
+        self.blessed[self.loader.pk] = (version.number, version.definition)
+
+    def approve_by_admin(self) -> None:
+        self.approve(self.people.admin)
+
+    def reject(self) -> None:
+        services.reject(user=self.people.approver, loader=self.loader, comment="no")
+
+    def restore(self) -> None:
+        before = fresh(self.loader).lateness_seconds
+        services.restore_version(user=self.people.operator, loader=self.loader, number=1)
+        if fresh(self.loader).lateness_seconds != before:
+            self.blessed.pop(self.loader.pk, None)
+
+    def copy(self) -> None:
+        services.copy_loader(user=self.people.operator, loader=self.loader, loader_code="COPY")
+
+    def archive(self) -> None:
+        services.archive_loader(user=self.people.admin, loader=self.loader)

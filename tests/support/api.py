@@ -36,6 +36,10 @@ class Client:
         """PATCH a JSON body."""
         return self._answer(self._http.patch(f"{ROOT}/{path}", body, format="json"))
 
+    def delete(self, path: str) -> tuple[int, Any]:
+        """DELETE below `/api/v1/`."""
+        return self._answer(self._http.delete(f"{ROOT}/{path}"))
+
     @staticmethod
     def _answer(response: Any) -> tuple[int, Any]:
         return response.status_code, response.json() if response.content else None

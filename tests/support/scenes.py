@@ -92,7 +92,10 @@ class Scene:
 
     def run(self, loader: Loader | None = None) -> LoadHistory:
         """Dispatch the next window and execute it here; the history afterwards."""
-        history = self.dispatch(loader)
+        return self.execute(self.dispatch(loader))
+
+    def execute(self, history: LoadHistory) -> LoadHistory:
+        """Execute what was dispatched here; the history afterwards."""
         engine.run(lock_id_of(history))
         history.refresh_from_db()
         if history.error_code == "INTERNAL_ERROR":
