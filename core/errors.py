@@ -31,5 +31,10 @@ class TerminalError(PortalError):
     """Trying again without a change will not help."""
 
 
+class DefinitionError(TerminalError):
+    """The definition itself, or what it meets, is at fault: only a person's act can help, and it is
+    not tried again until then (spec 6)."""
+
+
 class TransientError(PortalError):
     """The same attempt may succeed later."""

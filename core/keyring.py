@@ -15,6 +15,7 @@ import os
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from http import HTTPStatus
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -33,6 +34,7 @@ class DecryptionError(TerminalError):
     """A stored value can't be decrypted: its key is lost, or it was changed or moved."""
 
     code = "DECRYPTION_FAILED"
+    status = HTTPStatus.CONFLICT
 
 
 class LostKeyError(DecryptionError):

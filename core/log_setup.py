@@ -19,6 +19,13 @@ def _add_correlation(
     return event
 
 
+def _without_rows(_: Any, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """PostgreSQL's DETAIL quotes the row that an error is about: no log holds one."""
+    for error in event.get("exception") or ():
+        error["exc_value"] = error["exc_value"].split("\nDETAIL:")[0]
+    return event
+
+
 _SHARED: list[structlog.types.Processor] = [
     structlog.contextvars.merge_contextvars,
     _add_correlation,
@@ -42,6 +49,7 @@ def logging_config(level: str) -> dict[str, Any]:
                     structlog.processors.ExceptionRenderer(
                         structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
                     ),
+                    _without_rows,
                     structlog.processors.JSONRenderer(),
                 ],
             }

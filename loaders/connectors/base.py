@@ -218,6 +218,7 @@ class CertificateAuthority:
         if profile.tls_mode in {TlsMode.DISABLE, TlsMode.PREFER}:
             return
         if profile.tls_ca:
+            _check_authority(profile.tls_ca)
             self._file = NamedTemporaryFile(prefix="source-ca-", suffix=".pem")  # noqa: SIM115
             self._file.write(profile.tls_ca.encode())
             self._file.flush()
@@ -231,6 +232,20 @@ class CertificateAuthority:
         """Remove the file. Harmless when repeated."""
         if self._file is not None:
             self._file.close()
+
+
+def _check_authority(pem: str) -> None:
+    """Raises SourceTlsError for what is no certificate: the drivers' words for it mislead."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
+    except (ssl.SSLError, ValueError):
+        is_readable = False
+    else:
+        is_readable = True
+    if not is_readable:
+        raise SourceTlsError(
+            "The CA of the source is not a certificate in PEM form: paste it again."
+        )
 
 
 def text_rows(stream: ResultStream) -> list[tuple[str, ...]]:

@@ -45,6 +45,12 @@ _ADVICE: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "SOURCE_UNREACHABLE",
+        r"reset by peer|unexpected eof|closed the connection unexpectedly",
+        "The connection to {host}:{port} broke off while it was opened: check the server's log "
+        "and the firewalls between.",
+    ),
+    (
+        "SOURCE_UNREACHABLE",
         r"",
         "No answer from {host}:{port} in time: check host, port and the firewalls between.",
     ),
@@ -71,14 +77,37 @@ _ADVICE: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "SOURCE_TLS_FAILED",
-        r"does not support ssl|doesn't support|ssl is required but",
+        r"does(n't| not) support (ssl|it)\b|ssl is required",
         "The server offers no TLS and TLS mode {tls} asks for it: turn TLS on at the server.",
     ),
     (
         "SOURCE_TLS_FAILED",
-        r"",
+        r"could not read root certificate|no certificate or crl",
+        "The CA of the source is not a certificate in PEM form: paste it again.",
+    ),
+    (
+        "SOURCE_TLS_FAILED",
+        r"has expired",
+        "The server's certificate has expired: renew it at the server.",
+    ),
+    (
+        "SOURCE_TLS_FAILED",
+        r"does not match host name|validation of ssl server certificate failed",
+        "The server's certificate does not name {host}, which TLS mode {tls} asks for: give the "
+        "source a host name that the certificate names, or the server a certificate that names "
+        "this one.",
+    ),
+    (
+        "SOURCE_TLS_FAILED",
+        r"certificate",
         "The server's certificate does not pass TLS mode {tls}: check that the CA of the source "
-        "signed it and that it names {host}.",
+        "signed it and that it has not expired.",
+    ),
+    (
+        "SOURCE_TLS_FAILED",
+        r"",
+        "The server at {host}:{port} and this portal agree on no TLS: check that the server "
+        "speaks TLS 1.2 or newer.",
     ),
 )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import ClassVar
 
-from core.errors import PortalError, TerminalError, TransientError
+from core.errors import DefinitionError, PortalError, TerminalError, TransientError
 
 
 class SourceError(PortalError):
@@ -51,7 +51,10 @@ class SourceTlsError(SourceError, TerminalError):
     """TLS is missing on the source, or its certificate does not verify."""
 
     code = "SOURCE_TLS_FAILED"
-    summary = "The source offers no TLS connection that meets the required TLS mode."
+    summary = (
+        "The source offers no TLS connection that meets its TLS mode: check TLS at the server, the "
+        "server's certificate and the CA of the source."
+    )
 
 
 class SourceTimeoutError(SourceError, TransientError):
@@ -96,7 +99,7 @@ class SourceCancelledError(SourceError, TerminalError):
     summary = "The query was cancelled."
 
 
-class SourceReadOnlyError(SourceError, TerminalError):
+class SourceReadOnlyError(SourceError, DefinitionError):
     """The statement tried to write and the read-only session refused it."""
 
     code = "SOURCE_READ_ONLY"
@@ -112,7 +115,7 @@ class SourcePermissionError(SourceError, TerminalError):
     summary = "The source account lacks a privilege that the query needs."
 
 
-class SourceSqlError(SourceError, TerminalError):
+class SourceSqlError(SourceError, DefinitionError):
     """The source does not accept the statement: syntax, unknown table or column, types."""
 
     code = "SOURCE_SQL_FAILED"

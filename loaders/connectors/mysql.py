@@ -13,13 +13,11 @@ driver's own handle.
 from __future__ import annotations
 
 import logging
-import math
 import os
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
@@ -33,13 +31,11 @@ from loaders.connectors.base import (
     BATCH_ROWS,
     CANCEL_TIMEOUT_SECONDS,
     LOCK_TIMEOUT_SECONDS,
-    CertificateAuthority,
     ResultStream,
     Row,
     ServerFacts,
     SourceConnection,
     SourceProfile,
-    TlsMode,
     checked_size,
     text_rows,
 )
@@ -51,6 +47,7 @@ from loaders.connectors.errors import (
     SourceTlsError,
 )
 from loaders.connectors.mysql_errors import error_number, login_error, query_error
+from loaders.connectors.mysql_login import CIPHER, MysqlLogin, as_text, one_row
 from loaders.connectors.mysql_modes import plain_modes, server_name
 from loaders.connectors.mysql_privileges import inspect
 from loaders.connectors.privileges import PrivilegeReport
@@ -59,22 +56,10 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-# libmariadb reads these its own way. "PREFERRED" is plain text. "REQUIRED" is TLS if the source
-# offers it and silently plain text if not: what PREFER means, and REQUIRE checks the outcome. The
-# chain isn't verified without the host name: VERIFY_CA is as strict as VERIFY_FULL.
-_SSL_MODES = {
-    TlsMode.DISABLE: "DISABLED",
-    TlsMode.PREFER: "REQUIRED",
-    TlsMode.REQUIRE: "REQUIRED",
-    TlsMode.VERIFY_CA: "VERIFY_CA",
-    TlsMode.VERIFY_FULL: "VERIFY_IDENTITY",
-}
-_TLS_FAILED = 2026
 _FETCH_ROWS = 500
 _KILL_ATTEMPTS = 3
 _KILL_GRACE_SECONDS = 0.5
 
-_CIPHER = "SHOW SESSION STATUS LIKE 'Ssl_cipher'"
 _IDENTITY = "SELECT @@hostname, @@port"
 
 
@@ -90,65 +75,7 @@ class MysqlConnector:
         application_name: str,
     ) -> SourceConnection:
         """See `Connector.connect`. The driver can't tell the source an application name."""
-        return MysqlConnection(_Login(profile, password), statement_timeout_seconds)
-
-
-@dataclass
-class _Login:
-    """How to open a driver connection: for the session, and again for each KILL QUERY."""
-
-    profile: SourceProfile
-    password: str = field(repr=False)
-    authority: CertificateAuthority = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        self.authority = CertificateAuthority(self.profile)
-
-    def open(self, *, connect_timeout: float, read_timeout: float) -> Any:
-        """A driver connection. Raises MySQLdb.Error and SourceTlsError."""
-        timeouts = {
-            "connect_timeout": max(1, round(connect_timeout)),
-            "read_timeout": max(1, math.ceil(read_timeout)),
-            "write_timeout": max(1, math.ceil(read_timeout)),
-        }
-        mode = self.profile.tls_mode
-        try:
-            driver = self._open(_SSL_MODES[mode], timeouts)
-        except MySQLdb.OperationalError as error:
-            if mode is not TlsMode.PREFER or error_number(error) != _TLS_FAILED:
-                raise
-            driver = self._open("DISABLED", timeouts)
-        if mode is TlsMode.REQUIRE and not _one_row(driver, _CIPHER)[1]:
-            driver.close()
-            raise SourceTlsError
-        return driver
-
-    def _open(self, ssl_mode: str, timeouts: Mapping[str, int]) -> Any:
-        # With a CA file libmariadb insists on TLS, so it is only passed where that is meant.
-        verified = {"ssl": {"ca": self.authority.path}} if self.authority.path else {}
-        # To the driver the name localhost stands for a Unix socket.
-        host = self.profile.host
-        return MySQLdb.connect(
-            host="127.0.0.1" if host == "localhost" else host,
-            port=self.profile.port,
-            user=self.profile.user_name,
-            password=self.password,
-            database=self.profile.db_name,
-            charset="utf8mb4",
-            use_unicode=False,
-            conv={},
-            multi_statements=False,
-            local_infile=False,
-            autocommit=True,
-            ssl_mode=ssl_mode,
-            **verified,
-            **timeouts,
-        )
-
-    def forget(self) -> None:
-        """Drop the password and the CA file; no further connection can be opened."""
-        self.password = ""
-        self.authority.close()
+        return MysqlConnection(MysqlLogin(profile, password), statement_timeout_seconds)
 
 
 class MysqlConnection:
@@ -157,7 +84,7 @@ class MysqlConnection:
     The idle-read timeout is the driver's read timeout: it holds in whole seconds, rounded up.
     """
 
-    def __init__(self, login: _Login, statement_timeout_seconds: float) -> None:
+    def __init__(self, login: MysqlLogin, statement_timeout_seconds: float) -> None:
         self._login = login
         self._profile = login.profile
         self._closing = threading.Lock()
@@ -187,7 +114,7 @@ class MysqlConnection:
 
     def server_facts(self) -> ServerFacts:
         """See `SourceConnection.server_facts`."""
-        cipher = self._guard(lambda: self._row(_CIPHER)[1])
+        cipher = self._guard(lambda: self._row(CIPHER)[1])
         return ServerFacts(server_name(self._version), tls=bool(cipher))
 
     def quote(self, value: str | int) -> str:
@@ -314,7 +241,7 @@ class MysqlConnection:
 
     def _row(self, query: str) -> tuple[str, ...]:
         """The one row of a small query."""
-        return _one_row(self._driver, query)
+        return one_row(self._driver, query)
 
     def _open(self, query: bytes) -> tuple[str, ...]:
         """Begin and send the statement; the names of the columns."""
@@ -327,7 +254,7 @@ class MysqlConnection:
         if self._result is None:
             raise SourceSqlError("The statement is not a query: it has no result.")
         self._streaming = True
-        return tuple(_text(column[0]) for column in self._result.describe())
+        return tuple(as_text(column[0]) for column in self._result.describe())
 
     def _read_batch(self, columns: tuple[str, ...], batch_rows: int) -> list[Row]:
         rows: list[Row] = []
@@ -369,7 +296,7 @@ class MysqlConnection:
             return
         try:
             # Behind a balancer the number may be another query's on another server.
-            if _one_row(killer, _IDENTITY) == self._identity:
+            if one_row(killer, _IDENTITY) == self._identity:
                 killer.query(b"KILL QUERY " + self._thread_id.encode())
         except MySQLdb.Error:
             logger.warning("source %s refused KILL QUERY", self._profile.db_code)
@@ -381,16 +308,6 @@ class MysqlConnection:
         if self._socket is not None:
             with suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
-
-
-def _one_row(driver: Any, query: str) -> tuple[str, ...]:
-    driver.query(query.encode())
-    ((*cells,),) = driver.store_result().fetch_row(1, 0)
-    return tuple(_text(cell) for cell in cells)
-
-
-def _text(value: bytes | str) -> str:
-    return value.decode() if isinstance(value, bytes) else value
 
 
 CONNECTOR = MysqlConnector()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from loaders.connectors.errors import (
@@ -20,6 +21,7 @@ from loaders.connectors.errors import (
     SourceUnreachableError,
 )
 
+TLS_FAILED = 2026
 _INTERRUPTED = 1317
 _SERVER_LOST = 2013
 
@@ -35,9 +37,12 @@ _BY_NUMBER: Mapping[int, type[SourceError]] = {
     **dict.fromkeys((1292, 1300, 1365, 1366, 1690, 3854), SourceDataError),
     **dict.fromkeys((1053, 1152, 1158, 1159, 1160, 1161, 1927), SourceConnectionLostError),
     _INTERRUPTED: SourceCancelledError,
-    2026: SourceTlsError,
+    TLS_FAILED: SourceTlsError,
     3159: SourceTlsError,
 }
+
+# A line that breaks in the handshake has the number of TLS, and the system's own at the end.
+_BROKEN_HANDSHAKE = re.compile(r"\(\d+\)$|unexpected eof")
 
 
 def error_number(error: Exception) -> int:
@@ -49,6 +54,8 @@ def login_error(error: Exception) -> SourceError:
     """Our error for a session that could not be opened."""
     number = error_number(error)
     kind = _BY_NUMBER.get(number, SourceUnreachableError)
+    if number == TLS_FAILED and _BROKEN_HANDSHAKE.search(str(error.args[-1])):
+        kind = SourceUnreachableError
     if kind not in {SourceAuthError, SourceTlsError}:
         kind = SourceUnreachableError
     return kind(raw=str(error), vendor_code=str(number))
@@ -66,9 +73,11 @@ def query_error(error: Exception, *, cancelled: bool, idle: bool) -> SourceError
     if number == _INTERRUPTED:
         text = "The query was cancelled by somebody at the source."
         return SourceCancelledError(text, **details)
-    # The driver has one number for a read that timed out and for a connection that broke.
-    if number == _SERVER_LOST and idle:
-        return SourceIdleError(**details)
+    # The driver has one number for a read that timed out and for a connection that broke: this one
+    # in plain text, that one over TLS, whose handshake is long past here.
+    if number in {_SERVER_LOST, TLS_FAILED}:
+        lost = SourceIdleError if idle else SourceConnectionLostError
+        return lost(**details)
     return error_class(number)(**details)
 
 

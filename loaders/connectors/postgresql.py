@@ -67,6 +67,8 @@ _SSL_MODES = {
 _BEGIN = b"RESET ALL; START TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 # Without it a source computes on for a reader that was killed; PostgreSQL 14, not on Windows.
 _NOTICE_DEAD_CLIENT = b"; SET LOCAL client_connection_check_interval = 5000"
+# Without a file libpq takes one it finds in the home directory, and verifies by it unasked.
+_NO_AUTHORITY = f"{os.devnull}/none"
 _WAIT_SLICE_SECONDS = 0.25
 _CANCEL_GRACE_SECONDS = 1.0
 
@@ -100,7 +102,7 @@ class PostgresqlConnector:
                 client_encoding="UTF8",
                 options=_options(profile, statement_timeout_seconds),
                 sslmode=_SSL_MODES[profile.tls_mode],
-                sslrootcert=authority.path,
+                sslrootcert=authority.path or _NO_AUTHORITY,
                 gssencmode="disable",
                 keepalives=1,
                 keepalives_idle=15,

@@ -39,7 +39,11 @@ _BY_SQLSTATE: Mapping[str, type[SourceError]] = {
 # A refused login carries no SQLSTATE through libpq, only text in the server's language.
 _LOGIN_ERRORS: tuple[tuple[re.Pattern[str], type[SourceError]], ...] = (
     (re.compile(r"pg_hba\.conf"), SourceAuthError),
-    (re.compile(r"certificate|SSL error|does not support SSL"), SourceTlsError),
+    # A line that breaks in the handshake says nothing about TLS.
+    (
+        re.compile(r"certificate|SSL error(?!: unexpected eof)|does not support SSL"),
+        SourceTlsError,
+    ),
     (
         re.compile(
             r"too many|slots are reserved|starting up|shutting down|recovery mode"
@@ -55,7 +59,10 @@ _LOGIN_ERRORS: tuple[tuple[re.Pattern[str], type[SourceError]], ...] = (
         SourceAuthError,
     ),
     (
-        re.compile(r"timeout|server closed the connection|could not (receive|send)|reset by peer"),
+        re.compile(
+            r"timeout|server closed the connection|could not (receive|send)|reset by peer"
+            r"|unexpected eof"
+        ),
         SourceUnreachableError,
     ),
 )

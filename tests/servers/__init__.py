@@ -17,7 +17,10 @@ Parameters = Sequence[Any] | Mapping[str, Any]
 
 @dataclass(frozen=True)
 class SourceServer:
-    """A fresh source database: `reader` may SELECT and nothing else, `writer` may do all in it."""
+    """A fresh source database: `reader` may SELECT and nothing else, `writer` may do all in it.
+
+    `tls_ca` is the authority of the server's certificate as PEM; empty: none is known.
+    """
 
     db_type: str
     host: str
@@ -28,6 +31,7 @@ class SourceServer:
     writer: str
     writer_password: str = field(repr=False)
     admin_cursor: Callable[[], AbstractContextManager[Any]] = field(repr=False)
+    tls_ca: str = field(default="", repr=False)
 
     def execute(self, sql: str, params: Parameters | None = None) -> list[Row]:
         """Run one statement in the database as its administrator and return the rows it has."""

@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import MySQLdb
 
@@ -27,6 +27,7 @@ from loaderportal.demo.processes import (
     unprivileged_account,
 )
 from tests.servers import MYSQL_URL, SourceServer, new_name, new_password
+from tests.servers.certificates import SERVER_NAMES, Authority
 
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
@@ -54,6 +55,7 @@ NO_SUCH_THREAD = 1094
 class MariadbServer:
     """A throw-away MariaDB on the loopback address; it dies with this process (Linux).
 
+    It serves TLS beside plain text, with a certificate of an authority made for it alone.
     Started by root it runs as the account `mysql`. Start it from the main thread: on Linux the
     death of the starting thread ends it.
     """
@@ -66,8 +68,9 @@ class MariadbServer:
 
     @property
     def url(self) -> str:
-        """Address with the administrator's password."""
-        return f"mysql://{ADMINISTRATOR}:{quote(self.password, safe='')}@{HOST}:{self.port}"
+        """Address with the administrator's password and the file of the authority."""
+        login = f"{ADMINISTRATOR}:{quote(self.password, safe='')}"
+        return f"mysql://{login}@{HOST}:{self.port}?ssl_ca={quote(f'{self._directory}/ca.pem')}"
 
     def start(self) -> None:
         """Make a data directory, start the server, return when it accepts connections.
@@ -79,6 +82,7 @@ class MariadbServer:
         self._directory = directory = _make_directory(account)
         self._install(installer, directory, account)
         (directory / "init.sql").write_text(_init_sql(self.password), encoding="utf-8")
+        _certify(directory, account)
         self.port = free_port()
         with (directory / "mariadb.log").open("wb") as log:
             self._process = subprocess.Popen(
@@ -91,6 +95,8 @@ class MariadbServer:
                     f"--pid-file={directory / 'pid'}",
                     f"--init-file={directory / 'init.sql'}",
                     f"--port={self.port}",
+                    f"--ssl-cert={directory / 'server.pem'}",
+                    f"--ssl-key={directory / 'server.key'}",
                     *SETTINGS,
                 ],
                 env=ENVIRONMENT,
@@ -159,22 +165,28 @@ class MariadbServer:
 
 @dataclass(frozen=True)
 class MariadbTestServer:
-    """Address and administrator of a MariaDB or MySQL server that tests may fill as they like."""
+    """Address and administrator of a MariaDB or MySQL server that tests may fill as they like.
+
+    `tls_ca` is the authority of its certificate for that host, as PEM; empty is unknown.
+    """
 
     host: str
     port: int
     superuser: str
     password: str = field(repr=False)
+    tls_ca: str = field(default="", repr=False)
 
     @classmethod
     def from_url(cls, url: str) -> MariadbTestServer:
-        """Read `mysql://user:password@host:port`."""
+        """Read `mysql://user:password@host:port?ssl_ca=file`."""
         parts = urlsplit(url)
+        files = parse_qs(parts.query).get("ssl_ca", [])
         return cls(
             host=parts.hostname or HOST,
             port=parts.port or 3306,
             superuser=unquote(parts.username or ADMINISTRATOR),
             password=unquote(parts.password or ""),
+            tls_ca="".join(Path(file).read_text(encoding="ascii") for file in files),
         )
 
     def admin_connection(self, database: str = "mysql") -> Any:
@@ -232,6 +244,7 @@ class MariadbTestServer:
                 writer=writer,
                 writer_password=writer_password,
                 admin_cursor=lambda: self._cursor(name),
+                tls_ca=self.tls_ca,
             )
         finally:
             self.drop_user(reader)
@@ -282,6 +295,16 @@ def _make_directory(account: Account) -> Path:
             os.chown(directory, account.uid, account.gid)
             return directory
     raise ServerError(f"The account that MariaDB runs as cannot reach {tempfile.gettempdir()}.")
+
+
+def _certify(directory: Path, account: Account) -> None:
+    """Write the server's certificate and key, and the authority for those who connect."""
+    authority = Authority()
+    (directory / "ca.pem").write_text(authority.pem, encoding="ascii")
+    key = directory / "server.key"
+    key.touch(mode=0o600)
+    os.chown(key, account.uid, account.gid)
+    authority.issue(*SERVER_NAMES).write(directory / "server.pem", key)
 
 
 def _init_sql(password: str) -> str:

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import socket
-import ssl
-import struct
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Self
-
-from loaders.dialects import DatabaseType
+from typing import Any
 
 
 class Proxy:
@@ -89,58 +85,3 @@ def without_tls(greeting: bytes) -> bytes:
         return greeting
     flags = greeting.index(0, 5) + 1 + 4 + 8 + 1
     return greeting[: flags + 1] + bytes([greeting[flags + 1] & ~0x08]) + greeting[flags + 2 :]
-
-
-class FakeServer:
-    """The first words of a source of a kind that offers TLS with a certificate."""
-
-    def __init__(self, kind: DatabaseType, tls: ssl.SSLContext) -> None:
-        self._kind = kind
-        self._tls = tls
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._thread.join(10)
-        self._listener.close()
-
-    def _serve(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                with client, suppress(OSError):
-                    self._greet(client)
-
-    def _greet(self, client: socket.socket) -> None:
-        if self._kind is DatabaseType.POSTGRESQL:
-            client.recv(8)
-            client.sendall(b"S")
-        else:
-            client.sendall(mysql_greeting())
-            client.recv(36)
-        with self._tls.wrap_socket(client, server_side=True) as secured:
-            secured.recv(1)
-
-
-def mysql_greeting() -> bytes:
-    """The packet a MySQL server with TLS begins with (protocol 10)."""
-    capabilities = 0x000FFFFF
-    body = b"".join(
-        [
-            b"\x0a8.0.99\0",
-            struct.pack("<I", 1),
-            b"saltsalt\0",
-            struct.pack("<HBHH", capabilities & 0xFFFF, 45, 2, capabilities >> 16),
-            bytes([21]) + bytes(10),
-            b"saltsaltsalt\0",
-            b"mysql_native_password\0",
-        ]
-    )
-    return len(body).to_bytes(3, "little") + b"\0" + body

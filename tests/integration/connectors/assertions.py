@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
-from loaders.connectors.errors import SourceError
+import pytest
+
+from loaders.connectors import connector_for
+from loaders.connectors.base import SourceConnection
+from loaders.connectors.errors import SourceCancelledError, SourceError
+from tests.integration.connectors.sources import Source
 
 MARKER = "planted_marker"
 
@@ -26,3 +34,38 @@ def assert_leaks_nothing(error: SourceError, *secrets: str) -> None:
         assert secret not in told
     assert error.__cause__ is None
     assert error.__context__ is None
+
+
+def refused_login(source: Source, **changes: Any) -> SourceError:
+    """The error of a session that must not open; it leaks neither password nor file names."""
+    password = changes.pop("password", source.server.reader_password)
+    with pytest.raises(SourceError) as caught:
+        connector_for(source.kind).connect(
+            replace(source.profile, **changes),
+            password,
+            statement_timeout_seconds=5,
+            application_name="test",
+        )
+    assert_leaks_nothing(caught.value, password, "source-ca-")
+    assert password not in caught.value.raw
+    return caught.value
+
+
+def cancel_while(source: Source, connection: SourceConnection, act: Callable[[], Any]) -> float:
+    """Seconds from the cancel to the reader's error; the query must be gone from the source."""
+    cancelled_at: list[float] = []
+
+    def cancel() -> None:
+        cancelled_at.append(time.monotonic())
+        connection.cancel()
+
+    timer = threading.Timer(0.7, cancel)
+    timer.start()
+    with pytest.raises(SourceCancelledError) as caught:
+        act()
+    seconds = time.monotonic() - cancelled_at[0]
+    timer.join()
+    assert_leaks_nothing(caught.value, "SELECT")
+    assert eventually(lambda: not source.running(), 2)
+    assert not connection.usable
+    return seconds

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from loaders.connectors import connector_for
-from loaders.connectors.base import Row, SourceConnection, SourceProfile
+from loaders.connectors.base import Row, SourceConnection, SourceProfile, TlsMode
 from loaders.connectors.errors import SourceReadOnlyError, SourceSqlError
 from loaders.dialects import DatabaseType
 from tests.servers import SourceServer
+from tests.servers.tls_front import Contact, TlsFront
 
 
 class Postgres:
@@ -68,10 +69,11 @@ class Mariadb:
 
 @dataclass
 class Source:
-    """A real source database and how to connect to it."""
+    """A real source database and how to connect to it; in plain text unless told otherwise."""
 
     server: SourceServer
     says: Any
+    tls_mode: TlsMode = field(default=TlsMode.DISABLE, kw_only=True)
 
     @property
     def kind(self) -> DatabaseType:
@@ -86,12 +88,17 @@ class Source:
             port=self.server.port,
             db_name=self.server.db_name,
             user_name=self.server.reader,
+            tls_mode=self.tls_mode,
+            tls_ca=self.server.tls_ca,
             idle_read_timeout_seconds=30,
         )
 
+    def changed(self, **changes: Any) -> SourceProfile:
+        return replace(self.profile, **changes)
+
     def connect(self, *, statement_timeout: float = 60, **changes: Any) -> SourceConnection:
         return connector_for(self.kind).connect(
-            replace(self.profile, **changes),
+            self.changed(**changes),
             self.server.reader_password,
             statement_timeout_seconds=statement_timeout,
             application_name="test",
@@ -118,6 +125,23 @@ class Source:
             self.server.execute(Postgres.terminate, (self.server.reader,))
         else:
             self.server.execute(f"KILL USER `{self.server.reader}`")
+
+
+@dataclass
+class SecuredSource(Source):
+    """A source whose certificate the tests know: MariaDB's own, PostgreSQL's in the front."""
+
+    front: TlsFront | None = field(default=None, kw_only=True)
+
+    def is_encrypted(self, connection: SourceConnection) -> bool:
+        """Whether the newest session is, as the other end of its connection says."""
+        if self.front is not None:
+            return self.front.contacts[-1] is Contact.ENCRYPTED
+        ((row,),) = connection.stream(
+            "SELECT VARIABLE_VALUE FROM information_schema.SESSION_STATUS"
+            " WHERE VARIABLE_NAME = 'SSL_CIPHER'"
+        )
+        return bool(row[0])
 
 
 def consume(connection: SourceConnection, statement: str) -> int:

@@ -4,42 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from core.errors import TerminalError, TransientError
-from loaders.connectors.base import SourceConnection
 from loaders.connectors.errors import (
     SourceCancelledError,
     SourceConnectionLostError,
     SourceIdleError,
     SourceTimeoutError,
 )
-from tests.integration.connectors.assertions import assert_leaks_nothing, eventually
+from tests.integration.connectors.assertions import assert_leaks_nothing, cancel_while, eventually
 from tests.integration.connectors.sources import Source, consume
 from tests.servers.network_faults import Proxy
-
-
-def cancel_while(source: Source, connection: SourceConnection, act: Callable[[], Any]) -> float:
-    """Seconds from the cancel to the reader's error; the query must be gone from the source."""
-    cancelled_at: list[float] = []
-
-    def cancel() -> None:
-        cancelled_at.append(time.monotonic())
-        connection.cancel()
-
-    timer = threading.Timer(0.7, cancel)
-    timer.start()
-    with pytest.raises(SourceCancelledError) as caught:
-        act()
-    seconds = time.monotonic() - cancelled_at[0]
-    timer.join()
-    assert_leaks_nothing(caught.value, "SELECT")
-    assert eventually(lambda: not source.running(), 2)
-    assert not connection.usable
-    return seconds
 
 
 def test_cancel_stops_a_query_that_has_given_no_row_yet(source: Source) -> None:

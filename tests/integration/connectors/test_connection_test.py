@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,9 +15,9 @@ from loaders.connectors.connection_test import ConnectionReport
 from loaders.connectors.errors import SourceConnectionLostError
 from loaders.dialects import DatabaseType
 from tests.integration.connectors.assertions import MARKER
-from tests.integration.connectors.sources import Source
-from tests.servers.certificates import self_signed
-from tests.servers.network_faults import FakeServer, Proxy, without_tls
+from tests.integration.connectors.sources import SecuredSource, Source
+from tests.servers.certificates import Authority
+from tests.servers.network_faults import Proxy, without_tls
 
 
 def tried(source: Source, **changes: Any) -> ConnectionReport:
@@ -104,13 +102,12 @@ def test_a_source_without_tls_is_told_so(source: Source) -> None:
     assert "no TLS" in report.message
 
 
-def test_a_wrong_certificate_is_told_so(source: Source, tmp_path: Path) -> None:
-    context, _ = self_signed("127.0.0.1", tmp_path)
-    _, other = self_signed("127.0.0.1", tmp_path)
-    with FakeServer(source.kind, context) as fake:
-        report = tried(source, port=fake.port, tls_mode=TlsMode.VERIFY_FULL, tls_ca=other)
+def test_a_wrong_certificate_is_told_so(secured: SecuredSource) -> None:
+    mode = TlsMode.VERIFY_FULL
+    report = tried(secured, tls_mode=mode, tls_ca=Authority().pem)
     assert report.code == "SOURCE_TLS_FAILED"
     assert "certificate does not pass TLS mode VERIFY_FULL" in report.message
+    assert tried(secured, tls_mode=mode).ok
 
 
 def test_privileges_that_cannot_be_read_leave_the_rest_of_the_report(
@@ -131,22 +128,9 @@ def test_privileges_that_cannot_be_read_leave_the_rest_of_the_report(
     )
 
 
-def test_encryption_is_seen(source: Source, encrypted: Callable[[Source], bool]) -> None:
-    """The servers of a test run have no certificate: what a session reports is compared."""
-    with source.connect() as connection:
-        assert connection.server_facts().tls is encrypted(source)
-
-
-@pytest.fixture
-def encrypted() -> Callable[[Source], bool]:
-    def by_the_server(source: Source) -> bool:
-        if source.kind is DatabaseType.POSTGRESQL:
-            statement = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
-            return source.rows(statement) == [(b"t",)]
-        ((cipher,),) = source.rows(
-            "SELECT VARIABLE_VALUE FROM information_schema.SESSION_STATUS"
-            " WHERE VARIABLE_NAME = 'SSL_CIPHER'"
-        )
-        return bool(cipher)
-
-    return by_the_server
+@pytest.mark.parametrize("mode", [TlsMode.DISABLE, TlsMode.VERIFY_FULL])
+def test_encryption_is_seen(secured: SecuredSource, mode: TlsMode) -> None:
+    report = tried(secured, tls_mode=mode)
+    assert report.tls is (mode is TlsMode.VERIFY_FULL)
+    unencrypted = [advice for advice in report.advice if "not encrypted" in advice]
+    assert bool(unencrypted) is (mode is TlsMode.DISABLE)
