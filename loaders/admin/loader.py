@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString
 from accounts.admin_actions import ActionPageAdmin, PageAction
 from accounts.roles import Permission, may
 from core.display import NOTHING, Tone, badge, instant_text, span_text
+from core.encrypted_fields import unreadable
 from loaders.admin.actions import APPROVE, ARCHIVE, COPY, DISABLE, ENABLE, REJECT, SUBMIT
 from loaders.admin.forms import LoaderForm
 from loaders.dialects import DatabaseType
@@ -290,12 +291,16 @@ class LoaderAdmin(ActionPageAdmin):
 
     @admin.display(description="SQL")
     def shown_sql(self, loader: Loader) -> SafeString:
+        if (damaged := _damage(loader)) is not None:
+            return damaged
         return format_html('<pre class="lp-code">{}</pre>', loader.loader_sql)
 
     @admin.display(description="SQL guard")
     def guard(self, loader: Loader) -> SafeString:
         if loader.kind != LoaderKind.SQL:
             return format_html("{}", NOTHING)
+        if (damaged := _damage(loader)) is not None:
+            return damaged
         verdict = guard_verdict(loader)
         head = (
             badge("Valid", Tone.GOOD)
@@ -308,6 +313,12 @@ class LoaderAdmin(ActionPageAdmin):
             _finding_list(verdict.errors, "error"),
             _finding_list(verdict.warnings, "warning"),
         )
+
+
+def _damage(loader: Loader) -> SafeString | None:
+    """What to say instead of an SQL that can't be decrypted."""
+    error = unreadable(loader).get("loader_sql")
+    return None if error is None else badge(error.message, Tone.BAD)
 
 
 def _finding_list(findings: Iterable[Finding], kind: str) -> SafeString:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client as Browser
+from django.urls import reverse
 
-from core.log_setup import logging_at
+from core.log_setup import _without_rows, logging_at
 from loaders import services
 from loaders.definition import Definition
 from loaders.exceptions import (
@@ -98,9 +100,7 @@ def test_an_undocumented_definition_is_not_put_to_anybody(
     services.submit(user=people.operator, loader=fresh(loader))
 
 
-def test_an_organisation_may_have_its_own_rule_for_codes(
-    people: People, settings: Any
-) -> None:
+def test_an_organisation_may_have_its_own_rule_for_codes(people: People, settings: Any) -> None:
     settings.LOADER_CODE_PATTERN = "(SHOP|BANK)_.*"
     assert "(SHOP|BANK)_.*" in refused(people)["loader_code"][0]
     services.create_loader(user=people.operator, values={**EXTERNAL, "loader_code": "SHOP_ONE"})
@@ -215,3 +215,26 @@ def test_a_segment_has_a_meaning_for_people(people: People, loader: Loader) -> N
     body = {"segmentMeanings": ["region", "channel"]}
     assert operator.patch("loaders/ORDERS", body)[1]["segmentMeanings"] == ["region", "channel"]
     assert operator.patch("loaders/ORDERS", {"segmentMeanings": ["x"] * 11})[0] == 422
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator", "approver", "admin"])
+def test_a_damaged_statement_is_told_on_the_loaders_page(
+    people: People, loader: Loader, role: str
+) -> None:
+    loader = approved(people, loader)
+    damage(loader)
+    person = getattr(people, role)
+    browser = Browser()
+    browser.force_login(person)
+    page = browser.get(reverse("admin:loaders_loader_change", args=[loader.pk]))
+    assert page.status_code == 200
+    assert ("stored value" in page.content.decode()) == (role != "viewer")
+    status, answer = Client(person).get("loaders/ORDERS")
+    assert (status, answer.get("code")) == (
+        (200, None) if role == "viewer" else (409, "DECRYPTION_FAILED")
+    )
+
+
+def test_no_row_that_an_error_quotes_is_logged() -> None:
+    event = {"exception": [{"exc_value": "refused\nDETAIL:  Failing row contains (secret)."}]}
+    assert _without_rows(None, "error", event)["exception"] == [{"exc_value": "refused"}]
