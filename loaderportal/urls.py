@@ -51,6 +51,7 @@ urlpatterns = [
     _endpoint(f"loaders/{_CODE}/disable", loaders.LoaderDisable),
     _endpoint(f"loaders/{_CODE}/copy", loaders.LoaderCopy),
     _endpoint(f"loaders/{_CODE}/log-level", loaders.LoaderLogLevel),
+    _endpoint(f"loaders/{_CODE}/watermark", loaders.LoaderWatermark),
     _endpoint(f"loaders/{_CODE}/diff", loaders.VersionDiff),
     _endpoint(f"loaders/{_CODE}/versions", loaders.VersionList),
     _endpoint(f"loaders/{_CODE}/versions/{_NUMBER}", loaders.VersionDetail),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from core.errors import TerminalError
+from core.errors import DefinitionError, TerminalError
 
 
 class LoaderNotFoundError(TerminalError):
@@ -42,7 +42,7 @@ class ValidationFailedError(TerminalError):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
-class SqlInvalidError(TerminalError):
+class SqlInvalidError(DefinitionError):
     """The SQL guard refuses the statement; `details["errors"]` are its findings."""
 
     code = "SQL_INVALID"
@@ -63,7 +63,7 @@ class SelfApprovalError(TerminalError):
     status = HTTPStatus.FORBIDDEN
 
 
-class DefinitionTamperedError(TerminalError):
+class DefinitionTamperedError(DefinitionError):
     """The stored definition is not the one that was submitted or approved."""
 
     code = "DEFINITION_TAMPERED"

@@ -115,6 +115,13 @@ class CopyBody(Strict):
     domain = serializers.CharField(max_length=64, required=False, allow_blank=True)
 
 
+class WatermarkBody(Strict):
+    """Body of watermark; null goes back to the loader's start."""
+
+    watermark = serializers.DateTimeField(allow_null=True)
+    reason = serializers.CharField(max_length=1000)
+
+
 class LogLevelBody(Strict):
     """Body of log-level; an empty level is the portal's own."""
 

@@ -28,6 +28,7 @@ from loaders.api.serializers import (
     SubmitBody,
     ValidateBody,
     VersionAnswer,
+    WatermarkBody,
 )
 from loaders.changes import governed_values, settings_of, sql_diff, sql_of
 from loaders.dialects import DatabaseType
@@ -89,6 +90,18 @@ class LoaderLogLevel(APIView):
         level = valid_body(LogLevelBody, request)["level"]
         loader = services.get_loader(code)
         return _loader_answer(services.set_log_level(user=request.user, loader=loader, level=level))
+
+
+class LoaderWatermark(APIView):
+    """Move the watermark, saying why."""
+
+    needs = {"POST": Permission.RUN}
+
+    def post(self, request: Request, code: str) -> Response:
+        body = valid_body(WatermarkBody, request)
+        loader = services.get_loader(code)
+        services.move_watermark(user=request.user, loader=loader, **body)
+        return _loader_answer(loader)
 
 
 class LoaderSubmit(APIView):

@@ -15,6 +15,14 @@ class LoadStatus(models.TextChoices):
     FAILED = "FAILED", "Failed"
 
 
+class LoaderStateQuerySet(models.QuerySet["LoaderState"]):
+    """Named queries over states."""
+
+    def held(self) -> LoaderStateQuerySet:
+        """Those that failed on their definition and wait for a person's act (spec 6)."""
+        return self.filter(load_status=LoadStatus.FAILED, next_due_at=None)
+
+
 class LoaderState(models.Model):
     """One row a loader, no version history. Its row lock orders dispatch and commit."""
 
@@ -31,8 +39,15 @@ class LoaderState(models.Model):
     consecutive_failures = models.PositiveIntegerField(default=0)
     data_version = models.PositiveBigIntegerField(default=0)
 
+    objects = LoaderStateQuerySet.as_manager()
+
     class Meta:
         db_table = "loader_state"
 
     def __str__(self) -> str:
         return f"{self.loader_id}: {self.load_status}"
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the loader failed on its definition and waits for a person's act."""
+        return self.load_status == LoadStatus.FAILED and self.next_due_at is None

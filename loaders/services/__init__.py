@@ -15,6 +15,7 @@ from loaders.services.sources import create_source, get_source, update_source
 from loaders.services.testing import inspect_source, try_source
 from loaders.services.versions import copy_loader, get_version, restore_version
 from loaders.services.viewing import show_sql
+from loaders.services.watermark import move_watermark
 
 __all__ = [
     "approve",
@@ -32,6 +33,7 @@ __all__ = [
     "get_version",
     "has_edited",
     "inspect_source",
+    "move_watermark",
     "reject",
     "report_tampering",
     "restore_version",

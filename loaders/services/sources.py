@@ -10,9 +10,10 @@ from django.db import transaction
 
 from accounts.roles import Permission, User, require
 from audit.services import record
+from core.clock import database_now
 from loaders.dialects import DatabaseType
 from loaders.exceptions import SourceNotFoundError
-from loaders.models import Loader, ReadOnlyVerdict, SourceDatabase
+from loaders.models import Loader, LoaderState, ReadOnlyVerdict, SourceDatabase
 from loaders.services.drafting import return_to_draft
 from loaders.validation import apply_values, check, save_new
 
@@ -68,7 +69,8 @@ def update_source(
     *, user: User, source: SourceDatabase, values: Mapping[str, Any]
 ) -> SourceDatabase:
     """Change a source; a governed change returns its loaders to DRAFT and makes the user an
-    editor of each (spec 1, 3). An empty password keeps the stored one."""
+    editor of each (spec 1, 3). An empty password keeps the stored one. Loaders that wait for
+    somebody to do something are tried again."""
     require(user, Permission.MANAGE_SOURCES)
     source = SourceDatabase.objects.select_for_update(no_key=True).get(pk=source.pk)
     changes = {name: value for name, value in values.items() if name != _SECRET or value}
@@ -83,6 +85,9 @@ def update_source(
     if changed & set(SourceDatabase.GOVERNED):
         for loader in Loader.objects.select_for_update(no_key=True).filter(source_database=source):
             return_to_draft(loader, user=user, because=f"source {source.db_code} was changed")
+    LoaderState.objects.held().filter(loader__source_database=source).update(
+        next_due_at=database_now()
+    )
     record(
         actor=user,
         action="source.update",

@@ -36,6 +36,7 @@ ENDPOINTS: dict[str, dict[str, frozenset[Role]]] = {
     "loaders/ORDERS/disable": {"POST": EDITORS},
     "loaders/ORDERS/copy": {"POST": EDITORS},
     "loaders/ORDERS/log-level": {"POST": ADMINS},
+    "loaders/ORDERS/watermark": {"POST": EDITORS},
     "loaders/ORDERS/diff": {"GET": ALL},
     "loaders/ORDERS/versions": {"GET": ALL},
     "loaders/ORDERS/versions/1": {"GET": ALL},
