@@ -14,5 +14,7 @@ class ExecutionConfig(AppConfig):
         from django_q.signals import pre_execute
 
         from execution.hints import forget_taken_hint
+        from execution.maintenance.jobs import register_jobs
 
         pre_execute.connect(forget_taken_hint)
+        register_jobs()

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import UUID
 
 import structlog
 from django.conf import settings
 
 from core.processes import end_with_parent
-from execution.hints import EXEC_CLUSTER, POLL_CLUSTER
+from execution.hints import EXEC_CLUSTER, MAINTENANCE_CLUSTER, POLL_CLUSTER
 
 logger = structlog.get_logger(__name__)
 
-CLUSTERS = (POLL_CLUSTER, EXEC_CLUSTER)
+CLUSTERS = (POLL_CLUSTER, EXEC_CLUSTER, MAINTENANCE_CLUSTER)
 _RESTART_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
 _STEADY_AFTER = 60.0
 _GONE_WITHIN = 5.0
 _GONE_POLL = 0.02
+_MARK = re.compile(r"[0-9a-f]{15}\n?")
 
 
 @dataclass
@@ -94,10 +99,67 @@ class ClusterProcess:
         self._process.wait()
         self._process = None
 
+    def marked_workers(self) -> dict[int, str]:
+        """Workers of the cluster that are at a run, with the mark of the run; none elsewhere than
+        on Linux."""
+        if self._process is None:
+            return {}
+        marks = {pid: _mark_of_process(pid) for pid in _group_members(self._process.pid)}
+        return {pid: mark for pid, mark in marks.items() if mark}
+
+    def kill_worker(self, pid: int, mark: str) -> bool:
+        """kill -9 a worker, if it is one of ours and still at the run with this mark; True when
+        it is gone. django-q2 replaces it."""
+        if self._process is None or _group_of(pid) != self._process.pid:
+            return False
+        if _mark_of_process(pid) != mark:
+            return False
+        _signal(pid, signal.SIGKILL)
+        deadline = time.monotonic() + _GONE_WITHIN
+        while (is_there := _group_of(pid) is not None) and time.monotonic() < deadline:
+            time.sleep(_GONE_POLL)
+        return not is_there
+
     @property
     def is_alive(self) -> bool:
         """Whether the cluster's main process runs."""
         return self._process is not None and self._process.poll() is None
+
+
+def mark_of(lock_id: UUID) -> str:
+    """What tells a run's lock in the 15 characters that Linux keeps of a process's name: the
+    beginning of its UUIDv7 (time, and 12 random bits) without the version."""
+    return lock_id.hex[:12] + lock_id.hex[13:16]
+
+
+def ids_of(mark: str) -> tuple[UUID, UUID]:
+    """The least and the greatest id that have this mark."""
+    beginning = f"{mark[:12]}7{mark[12:]}"
+    return UUID(beginning + "0" * 16), UUID(beginning + "f" * 16)
+
+
+@contextmanager
+def marked(lock_id: UUID) -> Iterator[None]:
+    """Bear the run's mark as this process's name, so that the supervisor can tell from outside
+    what the worker is at, even when it is frozen."""
+    name = Path("/proc/self/comm")
+    if not name.exists():
+        yield
+        return
+    before = name.read_text().strip()
+    name.write_text(mark_of(lock_id))
+    try:
+        yield
+    finally:
+        name.write_text(before)
+
+
+def _mark_of_process(pid: int) -> str | None:
+    try:
+        name = Path(f"/proc/{pid}/comm").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return name.strip() if _MARK.fullmatch(name) else None
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import functools
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
 from uuid import UUID
 
@@ -21,17 +22,19 @@ from core.window import Window
 from execution.exceptions import (
     ControlDatabaseError,
     LockLostError,
+    RowCapExceededError,
     SourceClockBehindError,
     UnexpectedError,
 )
 from execution.heartbeat import Heartbeat
 from execution.models import LoaderExecutionLock
+from execution.phases import Phases
 from execution.services.claim import Claimed, prepare, take
 from execution.services.commit import commit
 from execution.services.dispatch import time_plan
 from execution.services.failure import Failure, record_failure
 from execution.watermark import reread_until
-from execution.windows import shrink
+from execution.windows import shrink, split
 from loaders.connectors import connector_for
 from loaders.connectors.base import SourceConnection
 from loaders.definition import RunSettings
@@ -39,7 +42,7 @@ from loaders.placeholders import bind
 from loaders.source_time import parse_stamp, render
 from loaders.sql_guard import executable_text
 from signals.partitions import ensure_partitions
-from signals.rows import RowEncoder, check_columns
+from signals.rows import Row, RowEncoder, check_columns
 from signals.segments import CombinationRegistry
 from signals.writer import Written, purge, write
 
@@ -103,14 +106,19 @@ def _load_or_say_why(lock: LoaderExecutionLock, heartbeat: Heartbeat) -> None:
 
 
 def _load(claimed: Claimed, heartbeat: Heartbeat) -> None:
-    timeout = _timeout_seconds(claimed.settings)
-    heartbeat.limit(timeout)
-    with _connect(claimed, timeout) as source:
-        heartbeat.interrupts(source.cancel)
-        window = _closed_window(claimed, source)
-        logger.debug("run.connected", loader_code=claimed.loader_code, window_to=str(window.end))
-        ensure_partitions(window)
-        written = _transfer(claimed, window, source)
+    """Load the window, or the first part of it that keeps within the row cap."""
+    heartbeat.limit(_timeout_seconds(claimed.settings))
+    asked = claimed.window
+    while True:
+        try:
+            window, written = _load_part(claimed, asked, heartbeat)
+        except RowCapExceededError:
+            asked, rest = split(asked, claimed.settings.grain)
+            if rest is None:
+                raise
+            logger.info("run.halved", loader_code=claimed.loader_code, window_to=str(asked.end))
+        else:
+            break
     logger.info(
         "run.finished",
         loader_code=claimed.loader_code,
@@ -122,6 +130,22 @@ def _load(claimed: Claimed, heartbeat: Heartbeat) -> None:
     )
 
 
+def _load_part(claimed: Claimed, asked: Window, heartbeat: Heartbeat) -> tuple[Window, Written]:
+    """Load what of `asked`, the claimed window or a part of it, is closed at the source."""
+    phases = Phases()
+    with _connect(claimed, _timeout_seconds(claimed.settings)) as source:
+        heartbeat.interrupts(source.cancel)
+        window = _closed_window(claimed, asked, source)
+        ensure_partitions(window)
+        phases.ends("connect")
+        logger.debug("run.connected", loader_code=claimed.loader_code, window_to=str(window.end))
+        with _transaction():
+            written = _transfer(claimed, window, source, phases)
+            is_cut = asked != claimed.window
+            commit(claimed, window, written, is_cut=is_cut, phases=phases.milliseconds)
+    return window, written
+
+
 def _connect(claimed: Claimed, timeout: float) -> SourceConnection:
     return connector_for(claimed.profile.db_type).connect(
         claimed.profile,
@@ -131,9 +155,9 @@ def _connect(claimed: Claimed, timeout: float) -> SourceConnection:
     )
 
 
-def _closed_window(claimed: Claimed, source: SourceConnection) -> Window:
+def _closed_window(claimed: Claimed, asked: Window, source: SourceConnection) -> Window:
     """The part of the window that is closed by the source's clock too (spec 5)."""
-    window = shrink(claimed.window, time_plan(claimed.settings), source.server_clock())
+    window = shrink(asked, time_plan(claimed.settings), source.server_clock())
     if window is None:
         raise SourceClockBehindError(
             "The source's clock is behind the portal's: nothing of the window is closed there yet."
@@ -141,41 +165,60 @@ def _closed_window(claimed: Claimed, source: SourceConnection) -> Window:
     return window
 
 
-def _transfer(claimed: Claimed, window: Window, source: SourceConnection) -> Written:
-    """Purge, stream, write and commit in one transaction. The purge goes first: a source whose
-    reader is silent for long gives up."""
+@contextmanager
+def _transaction() -> Iterator[None]:
+    """The one transaction of a run. It waits on the source, whose own timeouts bound it."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        yield
+
+
+def _transfer(
+    claimed: Claimed, window: Window, source: SourceConnection, phases: Phases
+) -> Written:
+    """Purge, stream and write. The purge goes first: a source whose reader is silent for long
+    gives up."""
     governed = claimed.settings
-    registry = CombinationRegistry()
     statement = statement_of(governed, window, source.quote)
-    try:
-        with transaction.atomic():
-            _let_source_take_its_time()
-            purged = purge(
-                loader_code=claimed.loader_code,
-                window=window,
-                strategy=governed.purge_strategy,
-                reread_until=reread_until(governed.watermark_policy, window, claimed.watermark),
-            )
-            with source.stream(statement) as rows:
-                encoder = RowEncoder(
-                    loader_code=claimed.loader_code,
-                    load_history_id=claimed.history_id,
-                    window=window,
-                    has_value_count=check_columns(rows.columns),
-                    parse=_stamp_parser(governed),
-                    registry=registry,
-                )
-                written = write(
-                    batches=rows,
-                    encoder=encoder,
-                    registry=registry,
-                    strategy=governed.purge_strategy,
-                    purged=purged,
-                )
-            commit(claimed, window, written)
-    finally:
-        registry.close()
+    purged = purge(
+        loader_code=claimed.loader_code,
+        window=window,
+        strategy=claimed.purge_strategy,
+        reread_until=reread_until(window, claimed.watermark),
+    )
+    phases.ends("purge")
+    with closing(CombinationRegistry()) as registry, source.stream(statement) as rows:
+        encoder = RowEncoder(
+            loader_code=claimed.loader_code,
+            load_history_id=claimed.history_id,
+            window=window,
+            has_value_count=check_columns(rows.columns),
+            parse=_stamp_parser(governed),
+            registry=registry,
+        )
+        written = write(
+            batches=_within_cap(rows, governed.row_cap),
+            encoder=encoder,
+            registry=registry,
+            strategy=claimed.purge_strategy,
+            purged=purged,
+        )
+    phases.ends("load")
     return written
+
+
+def _within_cap(batches: Iterable[list[Row]], cap: int | None) -> Iterator[list[Row]]:
+    """The batches, as long as they keep within the cap. Raises RowCapExceededError."""
+    rows = 0
+    for batch in batches:
+        rows += len(batch)
+        if cap is not None and rows > cap:
+            raise RowCapExceededError(
+                f"One grain of the loader brings more than its limit of {cap} rows. Raise the "
+                "limit, or group by less."
+            )
+        yield batch
 
 
 def statement_of(governed: RunSettings, window: Window, quote: Callable[[str | int], str]) -> str:
@@ -190,12 +233,6 @@ def statement_of(governed: RunSettings, window: Window, quote: Callable[[str | i
 
 def _stamp_parser(governed: RunSettings) -> Callable[[str], datetime]:
     return functools.partial(parse_stamp, fmt=governed.time_format, zone=governed.zone)
-
-
-def _let_source_take_its_time() -> None:
-    """This transaction waits on the source, whose own timeouts bound it."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
 
 
 def _timeout_seconds(governed: RunSettings) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from core.errors import TerminalError, TransientError
+from core.errors import DefinitionError, TerminalError, TransientError
 
 
 class ExecutionNotFoundError(TerminalError):
@@ -60,6 +60,20 @@ class RunTimeoutError(TransientError):
     """The run took longer than its timeout."""
 
     code = "EXECUTION_TIMEOUT"
+
+
+class RowCapExceededError(DefinitionError):
+    """One grain brings more rows than the loader's row limit."""
+
+    code = "ROW_CAP_EXCEEDED"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class WindowOffGrainError(TerminalError):
+    """A window does not start and end on the loader's grain."""
+
+    code = "WINDOW_OFF_GRAIN"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 class RunCancelledError(TerminalError):

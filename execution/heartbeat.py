@@ -16,10 +16,11 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, connection
 
+from core.clock import ClockTimestamp
 from core.errors import PortalError
 from execution.exceptions import LockLostError, RunCancelledError, RunTimeoutError
 from execution.models import LoaderExecutionLock
-from execution.models.lock import ClockTimestamp, LockQuerySet
+from execution.models.lock import LockQuerySet
 
 logger = structlog.get_logger(__name__)
 

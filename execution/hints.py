@@ -16,6 +16,7 @@ logger = structlog.get_logger(__name__)
 
 POLL_CLUSTER = "poll"
 EXEC_CLUSTER = "exec"
+MAINTENANCE_CLUSTER = "maintenance"
 
 
 def hint_execution(lock_id: uuid.UUID) -> None:
@@ -25,8 +26,18 @@ def hint_execution(lock_id: uuid.UUID) -> None:
 
 def hint_cycle() -> None:
     """Ask for a scheduler cycle now; one request that nobody has fetched yet is enough."""
-    if not OrmQ.objects.filter(key=POLL_CLUSTER, lock__lte=timezone.now()).exists():
-        async_task("execution.tasks.poll", cluster=POLL_CLUSTER)
+    _hint_once("execution.tasks.poll", POLL_CLUSTER)
+
+
+def hint_maintenance() -> None:
+    """Tell the maintenance workers that a job is due; one such message is enough."""
+    _hint_once("execution.tasks.maintain", MAINTENANCE_CLUSTER)
+
+
+def _hint_once(task: str, cluster: str) -> None:
+    """Send a message unless one waits that nobody has fetched yet."""
+    if not OrmQ.objects.filter(key=cluster, lock__lte=timezone.now()).exists():
+        async_task(task, cluster=cluster)
 
 
 def forget_taken_hint(sender: Any, task: dict[str, Any], **_: Any) -> None:

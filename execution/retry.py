@@ -1,13 +1,54 @@
-"""When a loader is due again after a run, good or bad (spec 5 "Due", spec 6)."""
+"""When a loader is due again after a run, good or bad (spec 5 "Due", spec 6). Pure."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 BACKOFF_BASE = timedelta(seconds=10)
 BACKOFF_CAP = timedelta(minutes=15)
 JITTER_SPREAD = timedelta(seconds=30)
 _MOST_DOUBLINGS = 10
+
+
+class FailureKind(StrEnum):
+    """What a run came to grief on, as far as trying again is concerned."""
+
+    CALLED_OFF = "CALLED_OFF"
+    """Cancelled, or overtaken by an edit: no failure of the loader."""
+    OF_PORTAL = "OF_PORTAL"
+    """A lost worker or the portal's own database: the source has no part in it."""
+    TRANSIENT = "TRANSIENT"
+    """The same attempt may succeed in a moment."""
+    TERMINAL = "TERMINAL"
+    """It will not, unless something at the source changes."""
+    OF_DEFINITION = "OF_DEFINITION"
+    """It will not, unless a person does something."""
+
+
+def due_after_failure(
+    kind: FailureKind,
+    consecutive_failures: int,
+    *,
+    max_attempts: int,
+    min_interval: timedelta,
+    jitter: float,
+) -> timedelta | None:
+    """How long the loader waits after this failure, itself counted; None until a person acts.
+
+    What may pass is tried up to `max_attempts` times with growing pauses. After that, and at once
+    after an error that will not pass by itself, the loader's breaker is open: it is looked at
+    every 15 min. An error of the definition is not tried again at all.
+    """
+    if kind is FailureKind.CALLED_OFF:
+        return min_interval
+    if kind is FailureKind.OF_DEFINITION:
+        return None
+    if kind is FailureKind.OF_PORTAL:
+        return backoff(consecutive_failures, timedelta(), jitter)
+    if kind is FailureKind.TRANSIENT and consecutive_failures < max_attempts:
+        return backoff(consecutive_failures, min_interval, jitter)
+    return backoff(_MOST_DOUBLINGS, min_interval, jitter)
 
 
 def next_due_after_success(

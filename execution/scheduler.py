@@ -14,19 +14,18 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
-from core.clock import database_now
+from core.clock import ClockTimestamp, database_now
 from core.correlation import set_correlation_id
 from core.errors import PortalError
 from core.ids import uuid7
 from execution.exceptions import LoaderAtCapacityError, PortalAtCapacityError
 from execution.models import LoadHistory, SchedulerLease, Trigger
-from execution.models.lock import ClockTimestamp
 from execution.retry import backoff
 from execution.services.dispatch import dispatch
 from execution.services.reaping import hint_unclaimed_again, reap_expired
 from loaders.exceptions import DefinitionTamperedError
 from loaders.models import Loader, LoaderState, LoadStatus
-from loaders.services import expire_stale_requests, report_tampering
+from loaders.services import report_tampering
 
 logger = structlog.get_logger(__name__)
 
@@ -52,7 +51,6 @@ def cycle() -> CycleReport | None:
     report = CycleReport(reaped=reap_expired())
     hint_unclaimed_again()
     _dispatch_due(report)
-    expire_stale_requests()
     _give_lease_back()
     return report
 

@@ -13,13 +13,20 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from core.clock import database_now
+from core.clock import ClockTimestamp, database_now
 from execution.clusters import CLUSTERS, ClusterProcess
-from execution.hints import EXEC_CLUSTER, POLL_CLUSTER, hint_cycle
-from execution.models import LoaderExecutionLock, Replica
-from execution.models.lock import ClockTimestamp
+from execution.hints import (
+    EXEC_CLUSTER,
+    MAINTENANCE_CLUSTER,
+    POLL_CLUSTER,
+    hint_cycle,
+    hint_maintenance,
+)
+from execution.maintenance.runner import due_jobs, give_back
+from execution.models import LoaderExecutionLock, MaintenanceJob, Replica
 from execution.scheduler import last_cycle_at
 from execution.services.reaping import release_replica
+from execution.unresponsive import WorkerWatch
 
 logger = structlog.get_logger(__name__)
 
@@ -42,6 +49,7 @@ class Supervisor:
 
     def __init__(self) -> None:
         self._clusters = {name: ClusterProcess(name) for name in CLUSTERS}
+        self._workers = WorkerWatch(self._clusters[EXEC_CLUSTER])
         self._signals = 0
         self._next_beat = 0.0
         self._next_tick = 0.0
@@ -102,14 +110,23 @@ class Supervisor:
             if now >= self._next_beat:
                 self._next_beat = now + _BEAT_SECONDS
                 self._beat()
+                self._workers.look()
             if now >= self._next_tick:
                 self._next_tick = now + settings.POLL_SECONDS
-                hint_cycle()
-                self._watch_scheduler()
-                self._watch_exec()
+                self._tick()
         except DatabaseError:
             logger.warning("replica.database_away", replica=settings.REPLICA_NAME)
             connection.close()
+
+    def _tick(self) -> None:
+        """Hint at what there is to do, and look whether the clusters do it."""
+        hint_cycle()
+        due = due_jobs()
+        if due:
+            hint_maintenance()
+        self._watch_scheduler()
+        self._watch_exec()
+        self._watch_maintenance(due[0][0] if due else None)
 
     def _beat(self) -> None:
         """Say that we live; the row comes back if somebody removed it."""
@@ -150,6 +167,17 @@ class Supervisor:
             self._stall_checked_from = time.monotonic() + _STALLED_AFTER.total_seconds()
             self._clusters[EXEC_CLUSTER].kill()
 
+    def _watch_maintenance(self, due_since: datetime | None) -> None:
+        """A maintenance cluster can hang without exiting: a job has been due for long, though its
+        hint was repeated, and this replica is at none. It starts anew."""
+        if due_since is None or time.monotonic() < self._stall_checked_from:
+            return
+        at_one = MaintenanceJob.objects.held_by(settings.REPLICA_NAME).exists()
+        if not at_one and database_now() - due_since > _STALLED_AFTER:
+            logger.error("cluster.stalled", cluster=MAINTENANCE_CLUSTER)
+            self._stall_checked_from = time.monotonic() + _STALLED_AFTER.total_seconds()
+            self._clusters[MAINTENANCE_CLUSTER].kill()
+
     def _drain(self) -> None:
         """Take no new work, let runs finish, then cancel them, then end what is left."""
         logger.info("replica.draining", replica=settings.REPLICA_NAME)
@@ -173,6 +201,7 @@ class Supervisor:
     def _sign_off(self) -> None:
         """All processes are dead: what they still held is released now, not by its lease."""
         self._tolerate(lambda: release_replica(settings.REPLICA_NAME))
+        self._tolerate(lambda: give_back(settings.REPLICA_NAME))
         ours = Replica.objects.filter(name=settings.REPLICA_NAME, started_at=self._started_at)
         self._tolerate(ours.delete)
         logger.info("replica.stopped", replica=settings.REPLICA_NAME)

@@ -37,22 +37,19 @@ def advance(
     return max(reached, known)
 
 
-def reread_until(
-    policy: WatermarkPolicy, window: Window, watermark: datetime | None
-) -> datetime | None:
-    """The last instant (inclusive) of the live `window` that an earlier run has read already.
+def reread_until(window: Window, watermark: datetime | None) -> datetime | None:
+    """The last instant (inclusive) of the live `window` that an earlier run may have read already.
 
     Rows of `[window.start, reread_until]` replace their predecessors under every purge strategy.
     None when nothing is read again: on the first run, and when the window starts after the
     watermark. `watermark` is the one before the run.
 
-    Under MAX_TIMESTAMP the row *at* the watermark has been loaded. Under WINDOW_END all before it
-    has, so only a watermark off the grain, left by an operator or by another policy, is read
-    again. A window that ends at or before the watermark is no live window, but a backfill's:
-    None, its own purge strategy decides.
+    Under MAX_TIMESTAMP the row *at* the watermark has been loaded. Under WINDOW_END only what lies
+    before it; but the watermark may have been left by the other policy, and no backfill reaches
+    beyond it, so that whatever stands at the watermark came from a live run. A window that ends at
+    or before the watermark is no live window, but a backfill's: None, its own purge strategy
+    decides.
     """
     if watermark is None or not window.contains(watermark):
-        return None
-    if policy is WatermarkPolicy.WINDOW_END and watermark == window.start:
         return None
     return watermark

@@ -63,6 +63,7 @@ class NotDueReason(StrEnum):
     WATERMARK_IN_FUTURE = "WATERMARK_IN_FUTURE"
     ENDED = "ENDED"
     BLACKOUT = "BLACKOUT"
+    SOURCE_HELD = "SOURCE_HELD"
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,20 @@ from django.contrib.auth.models import User
 
 from accounts.admin import AuditEventAdmin, PortalUserAdmin, telling_password_change
 from audit.models import AuditEvent
-from execution.admin import CoverageAdmin, ExecutionAdmin, LockAdmin, ReplicaAdmin
-from execution.models import CoverageInterval, LoaderExecutionLock, LoadHistory, Replica
+from execution.admin import (
+    CoverageAdmin,
+    ExecutionAdmin,
+    LockAdmin,
+    MaintenanceJobAdmin,
+    ReplicaAdmin,
+)
+from execution.models import (
+    CoverageInterval,
+    LoaderExecutionLock,
+    LoadHistory,
+    MaintenanceJob,
+    Replica,
+)
 from loaderportal.loader_page import LoaderPageAdmin
 from loaders.admin.source import SourceDatabaseAdmin
 from loaders.admin.version import LoaderVersionAdmin
@@ -33,5 +45,6 @@ admin.site.register(LoadHistory, ExecutionAdmin)
 admin.site.register(CoverageInterval, CoverageAdmin)
 admin.site.register(LoaderExecutionLock, LockAdmin)
 admin.site.register(Replica, ReplicaAdmin)
+admin.site.register(MaintenanceJob, MaintenanceJobAdmin)
 admin.site.register(AuditEvent, AuditEventAdmin)
 admin.site.register(User, PortalUserAdmin)

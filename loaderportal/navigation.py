@@ -37,6 +37,7 @@ _GROUPS: tuple[tuple[str, tuple[_Item, ...]], ...] = (
             _Item("Source databases", "database", "loaders_sourcedatabase", Permission.VIEW_SQL),
             _Item("Locks", "lock", "execution_loaderexecutionlock", Permission.VIEW_SQL),
             _Item("Replicas", "dns", "execution_replica", Permission.VIEW_SQL),
+            _Item("Maintenance", "build", "execution_maintenancejob", Permission.VIEW_SQL),
         ),
     ),
     (

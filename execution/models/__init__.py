@@ -1,16 +1,20 @@
 """Models of the execution app."""
 
+from execution.models.breaker import SourceBreaker
 from execution.models.coverage import CoverageInterval
 from execution.models.history import LoadHistory, RunStatus, Trigger
 from execution.models.lock import LoaderExecutionLock
+from execution.models.maintenance import MaintenanceJob
 from execution.models.replica import Replica, SchedulerLease
 
 __all__ = [
     "CoverageInterval",
     "LoadHistory",
     "LoaderExecutionLock",
+    "MaintenanceJob",
     "Replica",
     "RunStatus",
     "SchedulerLease",
+    "SourceBreaker",
     "Trigger",
 ]

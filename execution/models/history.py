@@ -9,6 +9,7 @@ from core.encrypted_fields import EncryptedTextField
 from core.ids import uuid7
 from core.window import Window
 from loaders.models import Loader, LoaderVersion
+from loaders.policies import PurgeStrategy
 
 
 class RunStatus(models.TextChoices):
@@ -16,22 +17,37 @@ class RunStatus(models.TextChoices):
 
     RUNNING = "RUNNING", "Running"
     SUCCESS = "SUCCESS", "Succeeded"
+    PARTIAL = "PARTIAL", "Cut short"
     FAILED = "FAILED", "Failed"
     CANCELLED = "CANCELLED", "Cancelled"
 
 
 class Trigger(models.TextChoices):
-    """What started an execution. All of these are live: they move the watermark."""
+    """What started an execution."""
 
     SCHEDULE = "SCHEDULE", "Schedule"
     MANUAL = "MANUAL", "Manual"
     API = "API", "API"
+    BACKFILL = "BACKFILL", "Backfill"
+    RESTORE = "RESTORE", "Restore of an output"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether its runs continue from the watermark and move it (spec 5)."""
+        return self in {Trigger.SCHEDULE, Trigger.MANUAL, Trigger.API}
 
 
 class LoadHistory(models.Model):
     """One attempt to load one window. Its status leaves RUNNING once, by compare-and-set."""
 
-    TRANSITIONS = {RunStatus.RUNNING: {RunStatus.SUCCESS, RunStatus.FAILED, RunStatus.CANCELLED}}
+    TRANSITIONS = {
+        RunStatus.RUNNING: {
+            RunStatus.SUCCESS,
+            RunStatus.PARTIAL,
+            RunStatus.FAILED,
+            RunStatus.CANCELLED,
+        }
+    }
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     loader = models.ForeignKey(
@@ -47,6 +63,10 @@ class LoadHistory(models.Model):
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )
+    attempt = models.PositiveIntegerField(default=1)
+    purge_strategy = models.CharField(
+        max_length=32, choices=PurgeStrategy.choices, default=PurgeStrategy.FAIL_ON_DUPLICATE
+    )
     source_db_code = models.CharField("source", max_length=64)
     replica_name = models.CharField("replica", max_length=255, blank=True)
     start_time = models.DateTimeField("started")
@@ -58,6 +78,7 @@ class LoadHistory(models.Model):
     actual_to_time = models.DateTimeField("last signal", null=True)
     records_read = models.BigIntegerField(null=True)
     records_loaded = models.BigIntegerField(null=True)
+    records_skipped = models.BigIntegerField(null=True)
     records_purged = models.BigIntegerField(null=True)
     bytes_written = models.BigIntegerField(null=True)
     error_code = models.CharField(max_length=64, blank=True)

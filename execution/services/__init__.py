@@ -3,7 +3,7 @@
 from execution.services.cancel import request_cancel
 from execution.services.claim import Claimed, prepare, take
 from execution.services.commit import commit
-from execution.services.dispatch import dispatch
+from execution.services.dispatch import dispatch, dispatch_window
 from execution.services.failure import record_failure
 from execution.services.reaping import reap_expired, release_replica
 from execution.services.runs import run_now
@@ -12,6 +12,7 @@ __all__ = [
     "Claimed",
     "commit",
     "dispatch",
+    "dispatch_window",
     "prepare",
     "reap_expired",
     "record_failure",

@@ -19,13 +19,15 @@ from loaders.connectors.base import SourceProfile
 from loaders.definition import RunSettings
 from loaders.exceptions import LoaderNotApprovedError
 from loaders.models import Loader, SourceDatabase
+from loaders.policies import PurgeStrategy
 from loaders.services import approved_definition
 
 
 @dataclass(frozen=True)
 class Claimed:
     """A window in a worker's hands, with all that its run will use: the very values whose digest
-    was found equal to the approved one. `watermark` is the one the window was planned from."""
+    was found equal to the approved one. `watermark` is the one the window was planned from; None
+    too for a run that is not live."""
 
     lock_id: UUID
     history_id: UUID
@@ -33,6 +35,8 @@ class Claimed:
     loader_code: str
     window: Window
     watermark: datetime | None
+    is_live: bool
+    purge_strategy: PurgeStrategy
     settings: RunSettings
     profile: SourceProfile
     source_id: UUID
@@ -89,6 +93,8 @@ def prepare(lock: LoaderExecutionLock) -> Claimed:
         loader_code=loader.loader_code,
         window=Window(lock.window_from, lock.window_to),
         watermark=lock.watermark,
+        is_live=lock.is_live,
+        purge_strategy=PurgeStrategy(history.purge_strategy),
         settings=definition.settings(),
         profile=loader.source.profile(),
         source_id=loader.source.pk,

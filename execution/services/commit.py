@@ -6,6 +6,7 @@ lock are locked only here, in that order, so that heartbeat and cancel never wai
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from audit.models import LoaderEvent
@@ -17,6 +18,7 @@ from execution.exceptions import LockLostError, WatermarkMovedError
 from execution.hints import hint_cycle
 from execution.models import LoadHistory, RunStatus
 from execution.retry import next_due_after_success
+from execution.services.breakers import note_success
 from execution.services.claim import Claimed
 from execution.services.coverage import update_coverage
 from execution.services.dispatch import time_plan
@@ -28,10 +30,23 @@ from loaders.policies import PurgeStrategy
 from signals.writer import Written
 
 
-def commit(claimed: Claimed, window: Window, written: Written) -> None:
-    """Make the run count: all of it, or nothing. Raises LockLostError, RunCancelledError and
-    WatermarkMovedError, upon which the caller rolls back everything the run wrote."""
-    _advance_state(claimed, window, written)
+def commit(
+    claimed: Claimed,
+    window: Window,
+    written: Written,
+    *,
+    is_cut: bool = False,
+    phases: Mapping[str, int] | None = None,
+) -> None:
+    """Make the run count: all of it, or nothing. `is_cut` says that the window is only a part of
+    the one that was asked for; `phases` are milliseconds. Raises LockLostError, RunCancelledError
+    and WatermarkMovedError, upon which the caller rolls back everything the run wrote."""
+    state = LoaderState.objects.select_for_update(no_key=True).get(pk=claimed.loader_id)
+    if claimed.is_live:
+        _advance(state, claimed, window, written, is_cut=is_cut)
+    state.data_version += 1
+    state.save()
+    note_success(claimed.source_id)
     update_coverage(
         loader_code=claimed.loader_code,
         window=window,
@@ -39,7 +54,7 @@ def commit(claimed: Claimed, window: Window, written: Written) -> None:
         load_history_id=claimed.history_id,
         rec_count=written.loaded,
         purged=written.purged,
-        cleared=claimed.settings.purge_strategy != PurgeStrategy.SKIP_DUPLICATES,
+        cleared=claimed.purge_strategy != PurgeStrategy.SKIP_DUPLICATES,
     )
     emit(
         kind=LoaderEvent.Kind.RUN_FINISHED,
@@ -49,14 +64,16 @@ def commit(claimed: Claimed, window: Window, written: Written) -> None:
         details={"recordsLoaded": written.loaded, "recordsPurged": written.purged},
     )
     finished = LoadHistory.objects.filter(pk=claimed.history_id, status=RunStatus.RUNNING).update(
-        status=RunStatus.SUCCESS,
+        status=RunStatus.PARTIAL if is_cut else RunStatus.SUCCESS,
         end_time=database_now(),
         query_to_time=window.end,
         actual_from_time=written.least,
         actual_to_time=written.greatest,
         records_read=written.read,
         records_loaded=written.loaded,
+        records_skipped=written.read - written.loaded,
         records_purged=written.purged,
+        metadata={"phases": dict(phases or {})},
         bytes_written=written.bytes,
     )
     if not finished:
@@ -65,9 +82,10 @@ def commit(claimed: Claimed, window: Window, written: Written) -> None:
     release_after_load(claimed.lock_id)
 
 
-def _advance_state(claimed: Claimed, window: Window, written: Written) -> None:
+def _advance(
+    state: LoaderState, claimed: Claimed, window: Window, written: Written, *, is_cut: bool
+) -> None:
     """Move the watermark forward and say when the loader is due again."""
-    state = LoaderState.objects.select_for_update(no_key=True).get(pk=claimed.loader_id)
     if state.last_load_timestamp != claimed.watermark:
         raise WatermarkMovedError("The watermark was moved while the run was under way.")
     governed = claimed.settings
@@ -81,10 +99,9 @@ def _advance_state(claimed: Claimed, window: Window, written: Written) -> None:
     state.next_due_at = next_due_after_success(
         state.last_attempt_at or now,
         timedelta(seconds=min_interval),
-        still_behind=is_still_behind(time_plan(governed), window, state.last_load_timestamp, now),
+        still_behind=is_cut
+        or is_still_behind(time_plan(governed), window, state.last_load_timestamp, now),
     )
     state.load_status = LoadStatus.IDLE
     state.last_success_timestamp = now
     state.consecutive_failures = 0
-    state.data_version += 1
-    state.save()

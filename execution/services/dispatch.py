@@ -1,12 +1,13 @@
 """Dispatch: give one window of one loader to the workers (spec 6.1).
 
 One short transaction, for scheduler, API and backfill alike. Lock order of the product:
-loader_state, then the advisory lock of the caps (dispatch only), then coverage, load_history and
-loader_execution_lock. Ten dispatchers at once never exceed a cap.
+loader_state, source_breaker, the advisory lock of the caps (dispatch only), coverage, load_history
+and loader_execution_lock. Ten dispatchers at once never exceed a cap.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -16,16 +17,20 @@ from django.db import connection, models, transaction
 from accounts.roles import User
 from core.clock import database_now
 from core.correlation import correlation_id
+from core.window import Window
 from execution.exceptions import (
     LoaderAtCapacityError,
     NothingToLoadError,
     PortalAtCapacityError,
+    WindowOffGrainError,
 )
 from execution.hints import hint_execution
 from execution.models import LoaderExecutionLock, LoadHistory, Replica, Trigger
+from execution.services.breakers import held_until
 from execution.windows import NotDue, NotDueReason, TimePlan, plan_next
 from loaders.definition import RunSettings
-from loaders.models import Loader, LoaderState, LoadStatus
+from loaders.models import Loader, LoaderState, LoaderVersion, LoadStatus
+from loaders.policies import PurgeStrategy
 from loaders.services import approved_definition
 
 _CAPS_LOCK = 7_210_001
@@ -47,57 +52,120 @@ def time_plan(governed: RunSettings) -> TimePlan:
 def dispatch(
     *, loader_id: UUID, trigger: Trigger, requested_by: User | None = None
 ) -> LoadHistory | NotDue:
-    """Plan the loader's next live window and hand it out; NotDue if none is closed.
+    """Plan the loader's next live window and hand it out; NotDue if none is closed, or if the
+    source is to be left alone now.
 
     Raises LoaderAtCapacityError, PortalAtCapacityError, and what `approved_definition` raises.
     """
     with transaction.atomic():
-        state = LoaderState.objects.select_for_update(no_key=True).get(pk=loader_id)
-        loader = Loader.objects.select_related("source_database", "approved_version").get(
-            pk=loader_id
-        )
-        version, definition = approved_definition(loader)
-        governed = definition.settings()
-        _check_loader_cap(loader, governed)
-        now = database_now()
-        if (end := loader.source.blackout_end(now)) is not None:
-            state.next_due_at = end
-            state.save()
-            return NotDue(NotDueReason.BLACKOUT)
-        planned = plan_next(time_plan(governed), state.last_load_timestamp, now)
+        order = _order(loader_id, trigger, requested_by)
+        state, governed = order.state, order.governed
+        if (held := _source_hold(order)) is not None:
+            return held
+        planned = plan_next(time_plan(governed), state.last_load_timestamp, order.now)
         if isinstance(planned, NotDue):
-            _hold(state, planned, governed, now)
+            _hold(state, planned, governed, order.now)
             return planned
-        _check_shared_caps(loader)
-        history = LoadHistory.objects.create(
-            loader=loader,
-            version=version,
-            trigger=trigger,
-            requested_by=requested_by,
-            source_db_code=loader.source.db_code,
-            start_time=now,
-            query_from_time=planned.start,
-            query_to_time=planned.end,
-            correlation_id=correlation_id(),
-        )
-        lock = _lock(history, state.last_load_timestamp, now)
+        order.check_caps(planned)
+        history = order.hand_out(planned, governed.purge_strategy)
         state.load_status = LoadStatus.RUNNING
-        state.last_attempt_at = now
+        state.last_attempt_at = order.now
         state.next_due_at = None
         state.save()
-        hint_execution(lock.lock_id)
     return history
 
 
-def _lock(history: LoadHistory, watermark: datetime | None, now: datetime) -> LoaderExecutionLock:
-    return LoaderExecutionLock.objects.create(
-        loader=history.loader,
-        load_history=history,
-        window_from=history.query_from_time,
-        window_to=history.query_to_time,
-        watermark=watermark,
-        lease_until=now + settings.LEASE,
+def dispatch_window(
+    *,
+    loader_id: UUID,
+    window: Window,
+    trigger: Trigger,
+    purge_strategy: PurgeStrategy,
+    requested_by: User | None = None,
+) -> LoadHistory | NotDue:
+    """Hand out a window that somebody chose, beside the loader's live runs; it moves no watermark.
+    NotDue if the source is to be left alone now.
+
+    Raises WindowOffGrainError, LoaderAtCapacityError (also when an active run overlaps the
+    window), PortalAtCapacityError, and what `approved_definition` raises.
+    """
+    with transaction.atomic():
+        order = _order(loader_id, trigger, requested_by)
+        if any(order.governed.grain.floor(bound) != bound for bound in (window.start, window.end)):
+            raise WindowOffGrainError("The window must start and end on the loader's grain.")
+        if (held := _source_hold(order)) is not None:
+            return held
+        order.check_caps(window)
+        return order.hand_out(window, purge_strategy)
+
+
+@dataclass(frozen=True)
+class _Order:
+    """A loader about to be dispatched, its state row locked and its definition found approved."""
+
+    loader: Loader
+    version: LoaderVersion
+    governed: RunSettings
+    state: LoaderState
+    trigger: Trigger
+    requested_by: User | None
+    now: datetime
+
+    def check_caps(self, window: Window) -> None:
+        """The caps of the loader, then those over all of them."""
+        _check_loader_cap(self, window)
+        _check_shared_caps(self.loader)
+
+    def hand_out(self, window: Window, purge_strategy: PurgeStrategy) -> LoadHistory:
+        """History, lock with lease, and hint."""
+        history = LoadHistory.objects.create(
+            loader=self.loader,
+            version=self.version,
+            trigger=self.trigger,
+            requested_by=self.requested_by,
+            attempt=self.state.consecutive_failures + 1 if self.trigger.is_live else 1,
+            purge_strategy=purge_strategy,
+            source_db_code=self.loader.source.db_code,
+            start_time=self.now,
+            query_from_time=window.start,
+            query_to_time=window.end,
+            correlation_id=correlation_id(),
+        )
+        lock = LoaderExecutionLock.objects.create(
+            loader=self.loader,
+            load_history=history,
+            is_live=self.trigger.is_live,
+            window_from=window.start,
+            window_to=window.end,
+            watermark=self.state.last_load_timestamp if self.trigger.is_live else None,
+            lease_until=self.now + settings.LEASE,
+        )
+        hint_execution(lock.lock_id)
+        return history
+
+
+def _order(loader_id: UUID, trigger: Trigger, requested_by: User | None) -> _Order:
+    state = LoaderState.objects.select_for_update(no_key=True).get(pk=loader_id)
+    loader = Loader.objects.select_related("source_database", "approved_version").get(pk=loader_id)
+    version, definition = approved_definition(loader)
+    return _Order(
+        loader, version, definition.settings(), state, trigger, requested_by, database_now()
     )
+
+
+def _source_hold(order: _Order) -> NotDue | None:
+    """Why the source is not asked now: its blackout hours, or its breaker. A live loader is due
+    again when that ends. A person's run goes through an open breaker, as a probe."""
+    source = order.loader.source
+    reason, until = NotDueReason.BLACKOUT, source.blackout_end(order.now)
+    if until is None and order.trigger in {Trigger.SCHEDULE, Trigger.BACKFILL}:
+        reason, until = NotDueReason.SOURCE_HELD, held_until(source.pk, order.now)
+    if until is None:
+        return None
+    if order.trigger.is_live:
+        order.state.next_due_at = until
+        order.state.save()
+    return NotDue(reason)
 
 
 def _hold(state: LoaderState, not_due: NotDue, governed: RunSettings, now: datetime) -> None:
@@ -111,14 +179,19 @@ def _hold(state: LoaderState, not_due: NotDue, governed: RunSettings, now: datet
     state.save()
 
 
-def _check_loader_cap(loader: Loader, governed: RunSettings) -> None:
-    """One live run a loader, and never more runs than its parallel cap. Its state row is locked,
-    so nobody dispatches it meanwhile."""
-    active = LoaderExecutionLock.objects.active().filter(loader=loader)
-    live = active.filter(is_live=True).exists()
-    if live or active.count() >= governed.max_parallel_executions:
+def _check_loader_cap(order: _Order, window: Window) -> None:
+    """One live run a loader, no two runs over one stretch of time, and never more than its
+    parallel cap. Its state row is locked, so nobody dispatches it meanwhile."""
+    active = LoaderExecutionLock.objects.active().filter(loader=order.loader)
+    live = order.trigger.is_live and active.filter(is_live=True).exists()
+    if live or active.count() >= order.governed.max_parallel_executions:
         raise LoaderAtCapacityError(
-            f"{loader.loader_code} is running already. Wait for its run to end."
+            f"{order.loader.loader_code} is running already. Wait for its run to end."
+        )
+    if active.filter(window_from__lt=window.end, window_to__gt=window.start).exists():
+        raise LoaderAtCapacityError(
+            f"{order.loader.loader_code} is loading a part of this window already. Wait for that "
+            "run to end."
         )
 
 
@@ -150,6 +223,7 @@ def require_planned(result: LoadHistory | NotDue, loader: Loader) -> LoadHistory
         NotDueReason.NOTHING_CLOSED: "no further grain is closed yet",
         NotDueReason.WATERMARK_IN_FUTURE: "its watermark lies in the future",
         NotDueReason.BLACKOUT: f"source {loader.source.db_code} is to be left alone at this hour",
+        NotDueReason.SOURCE_HELD: f"source {loader.source.db_code} serves nobody at present",
         NotDueReason.ENDED: "it has loaded everything up to its end",
     }
     raise NothingToLoadError(f"{loader.loader_code} has nothing to load: {reasons[result.reason]}.")

@@ -13,7 +13,7 @@ from audit.models import LoaderEvent
 from audit.services import emit
 from core.clock import database_now
 from core.correlation import set_correlation_id
-from core.errors import PortalError
+from core.errors import DefinitionError, PortalError, TerminalError
 from execution.coverage import Outcome
 from execution.exceptions import (
     ControlDatabaseError,
@@ -26,11 +26,20 @@ from execution.exceptions import (
 from execution.hints import hint_cycle
 from execution.models import LoaderExecutionLock, LoadHistory, RunStatus
 from execution.models.lock import LockQuerySet
-from execution.retry import backoff
+from execution.retry import FailureKind, due_after_failure
+from execution.services.breakers import note_failure
 from execution.services.coverage import update_coverage
 from execution.services.release import release_or_fail
+from loaders.connectors.errors import (
+    SourceAuthError,
+    SourceBusyError,
+    SourceConnectionLostError,
+    SourceTlsError,
+    SourceUnreachableError,
+)
 from loaders.exceptions import (
     DefinitionTamperedError,
+    LoaderArchivedError,
     LoaderDisabledError,
     LoaderNotApprovedError,
 )
@@ -43,9 +52,19 @@ _OURS = (ControlDatabaseError, LeaseExpiredError, NotClaimedError)
 _CALLED_OFF = (
     RunCancelledError,
     SourceClockBehindError,
+    LoaderArchivedError,
     LoaderDisabledError,
     LoaderNotApprovedError,
 )
+
+_OF_SOURCE = (
+    SourceAuthError,
+    SourceBusyError,
+    SourceConnectionLostError,
+    SourceTlsError,
+    SourceUnreachableError,
+)
+"""What any loader of the source would meet: it counts for the source's breaker."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +73,8 @@ class Failure:
 
     code: str
     message: str
-    is_cancellation: bool = False
-    is_of_portal: bool = False
+    kind: FailureKind
+    is_of_source: bool = False
     source_error: str | None = None
     stack_trace: str | None = None
 
@@ -66,11 +85,21 @@ class Failure:
         return cls(
             code=error.code,
             message=error.message,
-            is_cancellation=isinstance(error, _CALLED_OFF),
-            is_of_portal=isinstance(error, _OURS),
+            kind=_kind_of(error),
+            is_of_source=isinstance(error, _OF_SOURCE),
             source_error=getattr(error, "raw", None),
             stack_trace=stack_trace,
         )
+
+
+def _kind_of(error: PortalError) -> FailureKind:
+    if isinstance(error, _CALLED_OFF):
+        return FailureKind.CALLED_OFF
+    if isinstance(error, _OURS):
+        return FailureKind.OF_PORTAL
+    if isinstance(error, DefinitionError):
+        return FailureKind.OF_DEFINITION
+    return FailureKind.TERMINAL if isinstance(error, TerminalError) else FailureKind.TRANSIENT
 
 
 def record_failure(lock_id: UUID, failure: Failure, *, among: LockQuerySet | None = None) -> bool:
@@ -80,7 +109,10 @@ def record_failure(lock_id: UUID, failure: Failure, *, among: LockQuerySet | Non
     set_correlation_id(lock.load_history.correlation_id)
     try:
         with transaction.atomic():
-            _fail_state(lock.loader, failure)
+            if lock.is_live:
+                _fail_state(lock.loader, failure)
+            if failure.is_of_source:
+                note_failure(lock.load_history.source_db_code, failure.code)
             _fail_history(lock.load_history, failure)
             if failure.code == DefinitionTamperedError.code:
                 report_tampering(lock.loader_id)
@@ -91,30 +123,34 @@ def record_failure(lock_id: UUID, failure: Failure, *, among: LockQuerySet | Non
 
 
 def _fail_state(loader: Loader, failure: Failure) -> None:
-    """A failing loader waits longer each time; a cancelled one just until its next turn."""
+    """A failing loader waits longer each time, or until a person acts; one whose run was called off
+    just until its next turn."""
     state = LoaderState.objects.select_for_update(no_key=True).get(pk=loader.pk)
-    now = database_now()
-    min_interval = timedelta(seconds=loader.min_interval_seconds)
-    if failure.is_cancellation:
+    if failure.kind is FailureKind.CALLED_OFF:
         state.load_status = LoadStatus.IDLE
-        state.next_due_at = now + min_interval
     else:
         state.load_status = LoadStatus.FAILED
         state.consecutive_failures += 1
-        interval = timedelta() if failure.is_of_portal else min_interval
-        state.next_due_at = now + backoff(state.consecutive_failures, interval, random.random())
+    due_in = due_after_failure(
+        failure.kind,
+        state.consecutive_failures,
+        max_attempts=loader.max_attempts,
+        min_interval=timedelta(seconds=loader.min_interval_seconds),
+        jitter=random.random(),
+    )
+    state.next_due_at = None if due_in is None else database_now() + due_in
     state.save()
 
 
 def _fail_history(history: LoadHistory, failure: Failure) -> None:
-    if not failure.is_cancellation:
+    cancelled = failure.kind is FailureKind.CALLED_OFF
+    if not cancelled:
         update_coverage(
             loader_code=history.loader_id,
             window=history.window,
             outcome=Outcome.FAILURE,
             load_history_id=history.pk,
         )
-    cancelled = failure.is_cancellation
     emit(
         kind=LoaderEvent.Kind.RUN_CANCELLED if cancelled else LoaderEvent.Kind.RUN_FAILED,
         loader_code=history.loader_id,

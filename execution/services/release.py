@@ -6,9 +6,10 @@ from uuid import UUID
 
 import structlog
 
+from core.clock import ClockTimestamp
 from execution.exceptions import LockLostError, RunCancelledError
 from execution.models import LoaderExecutionLock
-from execution.models.lock import ClockTimestamp, LockQuerySet
+from execution.models.lock import LockQuerySet
 
 logger = structlog.get_logger(__name__)
 

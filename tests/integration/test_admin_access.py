@@ -18,6 +18,7 @@ from execution.models import (
     CoverageInterval,
     LoaderExecutionLock,
     LoadHistory,
+    MaintenanceJob,
     Replica,
     RunStatus,
     Trigger,
@@ -45,6 +46,7 @@ MODELS = {
     "execution_coverageinterval": (EVERYBODY, frozenset()),
     "execution_loaderexecutionlock": (ENTITLED, frozenset()),
     "execution_replica": (ENTITLED, frozenset()),
+    "execution_maintenancejob": (ENTITLED, frozenset()),
     "audit_auditevent": (ADMIN, frozenset()),
     "auth_user": (ADMIN, ADMIN),
 }
@@ -112,6 +114,7 @@ class Place:
             started_at=START,
             heartbeat_at=START,
         )
+        job = MaintenanceJob.objects.create(name="stale locks", holder="secret-replica")
         update_loader(user=self.people.operator, loader=loader, values={"lateness_seconds": 90})
         version = submit(user=self.people.operator, loader=loader)
         event = admin.site.get_model_admin(_model("audit_auditevent")).model.objects.first()
@@ -123,6 +126,7 @@ class Place:
             "execution_coverageinterval": coverage,
             "execution_loaderexecutionlock": lock,
             "execution_replica": replica,
+            "execution_maintenancejob": job,
             "audit_auditevent": event,
             "auth_user": self.people.viewer,
         }
@@ -233,7 +237,7 @@ def test_sql_and_what_quotes_it_is_shown_to_the_entitled_only_and_passwords_to_n
     else:
         assert len(with_account) == 3  # a source and its list, a version
         assert len(with_sql) == 3  # loader, version, execution
-        assert len(with_replica) == 4  # an execution and a replica, and their lists
+        assert len(with_replica) == 6  # an execution, a replica and a job, and their lists
 
 
 def test_an_address_cannot_probe_fields_that_the_page_does_not_show(place: Place) -> None:

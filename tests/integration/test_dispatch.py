@@ -25,6 +25,7 @@ from execution.models import (
     SchedulerLease,
     Trigger,
 )
+from execution.retry import FailureKind
 from execution.services import dispatch, reap_expired, record_failure, release_replica, take
 from execution.services.failure import Failure
 from execution.services.reaping import hint_unclaimed_again
@@ -36,7 +37,7 @@ from loaders.exceptions import (
     LoaderDisabledError,
     LoaderNotApprovedError,
 )
-from loaders.models import Loader, LoaderState
+from loaders.models import LoaderState
 from loaders.services import disable, enable, update_loader
 from signals import writer
 from tests.portal_database import PortalDatabase
@@ -226,7 +227,7 @@ def test_release_twice_is_harmless(scene: Scene) -> None:
 
 def test_a_failure_is_recorded_once(scene: Scene) -> None:
     history = scene.dispatch()
-    failure = Failure(code="X", message="x")
+    failure = Failure(code="X", message="x", kind=FailureKind.TERMINAL)
     assert record_failure(lock_id_of(history), failure) is True
     assert record_failure(lock_id_of(history), failure) is False
     assert LoaderState.objects.get().consecutive_failures == 1
@@ -382,18 +383,3 @@ def test_a_loader_that_has_ended_is_never_due_again(scene: Scene) -> None:
     assert report is not None
     assert report.dispatched == []
     assert LoaderState.objects.get().next_due_at is None
-
-
-def test_a_failing_loader_waits_longer_each_time(scene: Scene) -> None:
-    Loader.objects.update(min_interval_seconds=1)
-    scene.server.execute("DROP TABLE orders")
-    waits = []
-    for _ in range(3):
-        scene.run()
-        state = LoaderState.objects.get()
-        assert state.next_due_at is not None
-        waits.append((state.next_due_at - database_now()).total_seconds())
-    assert state.consecutive_failures == 3
-    assert 9 < waits[0] < 16
-    assert 19 < waits[1] < 31
-    assert 39 < waits[2] < 61

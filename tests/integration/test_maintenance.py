@@ -19,7 +19,7 @@ from execution import tasks
 from execution.hints import MAINTENANCE_CLUSTER, hint_maintenance
 from execution.maintenance import Cron, Every, register
 from execution.maintenance.jobs import PARTITIONS, RELEASED_LOCKS, REQUESTS, STALE_LOCKS
-from execution.maintenance.register import registered
+from execution.maintenance.registry import registered
 from execution.maintenance.runner import due_jobs, give_back, run_next
 from execution.models import MaintenanceJob
 from execution.supervisor import Supervisor
@@ -38,7 +38,7 @@ class WithoutNameError(TransientError):
 @pytest.fixture
 def no_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     """A register without the portal's own jobs."""
-    import_path = "execution.maintenance.register._jobs"
+    import_path = "execution.maintenance.registry._jobs"
     monkeypatch.setattr(import_path, {})
 
 
@@ -70,7 +70,12 @@ def test_the_portals_own_jobs_are_registered_and_all_run_at_the_first_chance() -
 @pytest.mark.usefixtures("no_jobs")
 def test_of_many_workers_at_once_one_runs_the_job() -> None:
     ran: list[int] = []
-    register("count", Every(MINUTE), lambda: ran.append(1) or 1)
+
+    def count() -> int:
+        ran.append(1)
+        return len(ran)
+
+    register("count", Every(MINUTE), count)
     due_jobs()
     barrier = threading.Barrier(8)
 
@@ -238,9 +243,7 @@ def test_one_message_runs_one_job_and_asks_for_the_next() -> None:
 
 def waiting() -> int:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM django_q_ormq WHERE key = %s", [MAINTENANCE_CLUSTER]
-        )
+        cursor.execute("SELECT count(*) FROM django_q_ormq WHERE key = %s", [MAINTENANCE_CLUSTER])
         return int(cursor.fetchone()[0])
 
 
@@ -261,16 +264,16 @@ class StandInCluster:
 
 @pytest.mark.usefixtures("no_jobs")
 @pytest.mark.parametrize(
-    ("overdue", "is_at_another", "killed"),
-    [(60, False, 1), (60, True, 0), (10, False, 0)],
+    ("overdue", "jobs_held", "killed"),
+    [(60, 0, 1), (60, 1, 0), (10, 0, 0)],
 )
 def test_a_maintenance_cluster_that_hangs_is_started_anew(
-    overdue: int, is_at_another: bool, killed: int
+    overdue: int, jobs_held: int, killed: int
 ) -> None:
     register("late", Every(MINUTE), lambda: 1)
     due_jobs()
     MaintenanceJob.objects.update(first_seen_at=ClockTimestamp() - timedelta(seconds=overdue))
-    if is_at_another:
+    if jobs_held:
         MaintenanceJob.objects.create(
             name="long", holder=portal_settings.REPLICA_NAME, lease_until=database_now() + MINUTE
         )

@@ -19,6 +19,7 @@ from execution.models import (
     SchedulerLease,
     Trigger,
 )
+from execution.retry import FailureKind
 from execution.services import (
     dispatch,
     reap_expired,
@@ -144,7 +145,7 @@ def test_a_failure_that_can_not_be_recorded_is_left_to_the_lease(
 def test_a_run_that_has_ended_is_not_ended_again_as_failed(scene: Scene) -> None:
     history = scene.dispatch()
     LoadHistory.objects.update(status=RunStatus.SUCCESS)
-    failure = Failure(code="X", message="x")
+    failure = Failure(code="X", message="x", kind=FailureKind.TERMINAL)
     assert record_failure(lock_id_of(history), failure) is False
     assert outcome_of(history) == (RunStatus.SUCCESS, "")
     assert LoaderState.objects.get().consecutive_failures == 0

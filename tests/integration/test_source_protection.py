@@ -80,9 +80,7 @@ def test_a_portal_may_demand_read_only_accounts(scene: Scene, settings: Any) -> 
         scene.dispatch()
 
 
-def test_an_account_that_can_write_since_dispatch_runs_nothing(
-    scene: Scene, settings: Any
-) -> None:
+def test_an_account_that_can_write_since_dispatch_runs_nothing(scene: Scene, settings: Any) -> None:
     services.inspect_source(user=scene.people.admin, source=scene.source)
     settings.REQUIRE_READ_ONLY_SOURCES = True
     history = scene.dispatch()

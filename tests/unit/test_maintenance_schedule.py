@@ -1,4 +1,4 @@
-"""When maintenance jobs are due, and which workers are past saving: decisions without a database."""
+"""When maintenance jobs are due, and which workers are killed: decisions without a database."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from core.ids import uuid7
 from execution.clusters import ids_of, mark_of
 from execution.maintenance import Cron, Every, register, registered
-from execution.maintenance.register import _jobs
+from execution.maintenance.registry import _jobs
 from execution.maintenance.schedule import RETRY_PAUSE, Course, due_at
 from execution.unresponsive import Held, Verdict, verdict_on
 

@@ -69,19 +69,13 @@ def test_the_watermark_never_goes_back_and_passes_no_end(
         assert moved > mark or mark >= WINDOW.end
 
 
-def test_max_timestamp_replaces_up_to_and_with_the_watermark() -> None:
-    assert reread_until(MAX, WINDOW, START) == START
-    assert reread_until(MAX, WINDOW, after(30)) == after(30)
+def test_a_live_run_replaces_up_to_and_with_the_watermark() -> None:
+    assert reread_until(WINDOW, START) == START
+    assert reread_until(WINDOW, after(30)) == after(30)
 
 
-def test_window_end_reads_again_only_after_a_watermark_off_the_grain() -> None:
-    assert reread_until(END, WINDOW, START) is None
-    assert reread_until(END, WINDOW, after(30)) == after(30)
-
-
-@pytest.mark.parametrize("policy", WatermarkPolicy)
 @pytest.mark.parametrize("mark", [None, after(-1), after(300), after(9000)])
 def test_nothing_is_read_again_on_a_first_run_or_by_a_backfill(
-    policy: WatermarkPolicy, mark: datetime | None
+    mark: datetime | None,
 ) -> None:
-    assert reread_until(policy, WINDOW, mark) is None
+    assert reread_until(WINDOW, mark) is None

@@ -237,7 +237,7 @@ class SimulatedRuns:
         if window is None:
             return NotDue(NotDueReason.NOTHING_CLOSED)
         read = [row for row in self.rows if window.contains(row)]
-        again = reread_until(self.policy, window, self.watermark)
+        again = reread_until(window, self.watermark)
         if again is not None:
             self.target = [row for row in self.target if not window.start <= row <= again]
         assert not any(window.contains(row) for row in self.target), "duplicate data"

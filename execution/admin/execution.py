@@ -1,4 +1,4 @@
-"""Console pages of executions, coverage, locks and replicas: read-only, but for cancelling."""
+"""Console pages of executions: read-only, but for cancelling."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from accounts.admin_access import PortalModelAdmin, name_of
+from accounts.admin_access import name_of
 from accounts.admin_actions import ActionPageAdmin, PageAction
 from accounts.roles import Permission, User, may
 from core.display import (
@@ -26,15 +26,8 @@ from core.display import (
     span_text,
     window_text,
 )
-from execution.coverage import CoverageState
-from execution.models import (
-    CoverageInterval,
-    LoaderExecutionLock,
-    LoadHistory,
-    Replica,
-    RunStatus,
-)
-from execution.models.replica import LIVE_FOR
+from execution.admin.links import loader_link
+from execution.models import LoadHistory, RunStatus
 from execution.services import request_cancel
 
 _STATUS = {
@@ -42,16 +35,6 @@ _STATUS = {
     RunStatus.SUCCESS: Tone.GOOD,
     RunStatus.FAILED: Tone.BAD,
     RunStatus.CANCELLED: Tone.QUIET,
-}
-COVERAGE_TONES = {
-    CoverageState.LOADED: Tone.GOOD,
-    CoverageState.EMPTY: Tone.QUIET,
-    CoverageState.UNVERIFIED: Tone.WAITING,
-    CoverageState.FAILED: Tone.BAD,
-    CoverageState.MISSING: Tone.BAD,
-    CoverageState.PENDING: Tone.QUIET,
-    CoverageState.WAIVED: Tone.QUIET,
-    CoverageState.EXPIRED: Tone.QUIET,
 }
 
 
@@ -67,12 +50,6 @@ def duration_text(execution: LoadHistory, now: datetime) -> str:
     if execution.claimed_at is None:
         return NOTHING
     return span_text((execution.end_time or now) - execution.claimed_at)
-
-
-def loader_link(code: str, pk: Any) -> SafeString:
-    """A loader's code, leading to its page."""
-    address = reverse("admin:loaders_loader_change", args=[pk])
-    return format_html('<a class="lp-link" href="{}">{}</a>', address, code)
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -249,115 +226,3 @@ class ExecutionAdmin(ActionPageAdmin):
     @admin.display(description="Stack trace")
     def stack_trace_shown(self, execution: LoadHistory) -> SafeString:
         return format_html('<pre class="lp-code">{}</pre>', execution.stack_trace or NOTHING)
-
-
-class CoverageAdmin(PortalModelAdmin):
-    """What is known of each stretch of a loader's time."""
-
-    list_display = ("loader_shown", "stretch", "length", "state_shown", "signals", "run")
-    list_display_links = None
-    list_filter = ("state", "loader")
-    list_select_related = ("loader",)
-    search_fields = ("=loader__loader_code",)
-    search_help_text = "Loader, in full"
-    ordering = ("loader", "-range_from")
-
-    @admin.display(description="Loader", ordering="loader")
-    def loader_shown(self, interval: CoverageInterval) -> SafeString:
-        return loader_link(interval.loader_id, interval.loader.pk)
-
-    @admin.display(description="Stretch (UTC)", ordering="range_from")
-    def stretch(self, interval: CoverageInterval) -> str:
-        return window_text(interval.range_from, interval.range_to)
-
-    @admin.display(description="Length")
-    def length(self, interval: CoverageInterval) -> str:
-        return span_text(interval.range_to - interval.range_from)
-
-    @admin.display(description="State", ordering="state")
-    def state_shown(self, interval: CoverageInterval) -> SafeString:
-        state = CoverageState(interval.state)
-        return badge(state.label, COVERAGE_TONES[state])
-
-    @admin.display(description="Signals", ordering="rec_count")
-    def signals(self, interval: CoverageInterval) -> str:
-        return number_text(interval.rec_count)
-
-    @admin.display(description="Last run")
-    def run(self, interval: CoverageInterval) -> SafeString | str:
-        if interval.load_history_id is None:
-            return NOTHING
-        address = reverse("admin:execution_loadhistory_change", args=[interval.load_history_id])
-        return format_html('<a class="lp-link" href="{}">Execution</a>', address)
-
-
-class LockAdmin(PortalModelAdmin):
-    """Windows that workers hold or held."""
-
-    view_permission = Permission.VIEW_SQL
-    list_display = (
-        "loader_shown",
-        "window_shown",
-        "holding",
-        "replica_name",
-        "worker_pid",
-        "acquired",
-        "lease",
-        "release",
-    )
-    list_display_links = None
-    list_filter = ("released", "replica_name")
-    list_select_related = ("loader",)
-    search_fields = ("=loader__loader_code", "=replica_name")
-
-    @admin.display(description="Loader", ordering="loader")
-    def loader_shown(self, lock: LoaderExecutionLock) -> SafeString:
-        return loader_link(lock.loader_id, lock.loader.pk)
-
-    @admin.display(description="Window (UTC)", ordering="window_from")
-    def window_shown(self, lock: LoaderExecutionLock) -> str:
-        return window_text(lock.window_from, lock.window_to)
-
-    @admin.display(description="State", ordering="released")
-    def holding(self, lock: LoaderExecutionLock) -> SafeString:
-        if lock.released:
-            return badge("Released", Tone.QUIET)
-        if lock.cancel_requested:
-            return badge("Asked to stop", Tone.WAITING)
-        return badge("Held", Tone.BUSY) if lock.claimed_at else badge("Queued", Tone.WAITING)
-
-    @admin.display(description="Acquired (UTC)", ordering="acquired_at")
-    def acquired(self, lock: LoaderExecutionLock) -> str:
-        return instant_text(lock.acquired_at)
-
-    @admin.display(description="Lease until (UTC)", ordering="lease_until")
-    def lease(self, lock: LoaderExecutionLock) -> str:
-        return instant_text(lock.lease_until)
-
-    @admin.display(description="Released (UTC)", ordering="released_at")
-    def release(self, lock: LoaderExecutionLock) -> str:
-        return instant_text(lock.released_at)
-
-
-class ReplicaAdmin(PortalModelAdmin):
-    """Who works."""
-
-    view_permission = Permission.VIEW_SQL
-    list_display = ("name", "state_shown", "slots", "version", "pid", "started", "heartbeat")
-    list_display_links = None
-    list_filter = ("draining",)
-    search_fields = ("name",)
-
-    @admin.display(description="State")
-    def state_shown(self, replica: Replica) -> SafeString:
-        if replica.heartbeat_at < timezone.now() - LIVE_FOR:
-            return badge("Not heard of", Tone.BAD)
-        return badge("Draining", Tone.WAITING) if replica.draining else badge("Live", Tone.GOOD)
-
-    @admin.display(description="Started (UTC)", ordering="started_at")
-    def started(self, replica: Replica) -> str:
-        return instant_text(replica.started_at)
-
-    @admin.display(description="Heartbeat (UTC)", ordering="heartbeat_at")
-    def heartbeat(self, replica: Replica) -> str:
-        return instant_text(replica.heartbeat_at)

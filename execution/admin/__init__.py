@@ -1,0 +1,18 @@
+"""Console pages of the execution app."""
+
+from execution.admin.coverage import COVERAGE_TONES, CoverageAdmin
+from execution.admin.execution import ExecutionAdmin, duration_text, status_badge
+from execution.admin.links import loader_link
+from execution.admin.operation import LockAdmin, MaintenanceJobAdmin, ReplicaAdmin
+
+__all__ = [
+    "COVERAGE_TONES",
+    "CoverageAdmin",
+    "ExecutionAdmin",
+    "LockAdmin",
+    "MaintenanceJobAdmin",
+    "ReplicaAdmin",
+    "duration_text",
+    "loader_link",
+    "status_badge",
+]

@@ -1,0 +1,33 @@
+"""The jobs of this app, and of the apps below it, which can't register theirs (imports go down)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+
+from core.clock import database_now
+from execution.maintenance.locks import delete_released_locks, end_stale_locks
+from execution.maintenance.registry import register
+from execution.maintenance.schedule import Cron, Every
+from loaders.services import expire_stale_requests
+from signals.partitions import ensure_partitions_ahead
+
+STALE_LOCKS = "stale locks"
+RELEASED_LOCKS = "released locks"
+PARTITIONS = "partitions ahead"
+REQUESTS = "expired requests"
+
+
+def register_jobs() -> None:
+    """Enter the jobs; called once, when Django starts."""
+    register(STALE_LOCKS, Every(timedelta(minutes=30)), end_stale_locks)
+    register(RELEASED_LOCKS, Cron(settings.LOCK_CLEANUP_CRON), delete_released_locks)
+    register(PARTITIONS, Every(timedelta(days=1)), make_partitions_ahead, at_start=True)
+    register(REQUESTS, Every(timedelta(hours=1)), expire_stale_requests)
+
+
+def make_partitions_ahead() -> int:
+    """Make the partitions of the signals table that the coming months need; returns how many were
+    new. Raises PartitionBusyError."""
+    return ensure_partitions_ahead(database_now())
