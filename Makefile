@@ -56,6 +56,14 @@ test: lint ## lint, types, import layers, migrations, and all tests but the long
 test-full: lint ## everything: the tests lengthen themselves by LOADERPORTAL_TEST_FULL=1
 	@LOADERPORTAL_TEST_FULL=1 $(PY) -m pytest -n $(WORKERS)
 
+.PHONY: bench
+bench: env-test ## measure writer and worker against their limits, on servers of its own
+	@$(PY) -m benchmarks
+
+.PHONY: bench-full
+bench-full: env-test ## the same with more rows and runs
+	@$(PY) -m benchmarks --rows 5000000 --runs 10000
+
 .PHONY: lint
 lint: env-test ## style, types, import layers, migrations
 	@$(PY) -m ruff check .

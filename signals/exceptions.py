@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from core.errors import TerminalError, TransientError
+from core.errors import DefinitionError, TerminalError, TransientError
 
 
 class RowRejectedError(TerminalError):
@@ -14,21 +14,21 @@ class RowRejectedError(TerminalError):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
-class ColumnsChangedError(TerminalError):
+class ColumnsChangedError(DefinitionError):
     """The result's columns are not those of the contract."""
 
     code = "COLUMNS_CHANGED"
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
-class DuplicateKeyError(TerminalError):
+class DuplicateKeyError(DefinitionError):
     """The result holds the same time and segments twice."""
 
     code = "DUPLICATE_KEY"
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
-class DuplicateDataError(TerminalError):
+class DuplicateDataError(DefinitionError):
     """Signals already stand in the window, and the strategy is FAIL_ON_DUPLICATE."""
 
     code = "DUPLICATE_DATA"

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from django.db import OperationalError, connection
-from psycopg.errors import LockNotAvailable
+from django.db import OperationalError, ProgrammingError, connection
+from psycopg.errors import DuplicateTable, LockNotAvailable
 
 from core.window import Window
 from signals.exceptions import PartitionBusyError
+
+MONTHS_AHEAD = 3
 
 
 def months_of(window: Window) -> Iterator[datetime]:
@@ -35,4 +37,19 @@ def ensure_partitions(window: Window) -> int:
             raise PartitionBusyError(
                 f"The partition for {month:%Y-%m} could not be made: the signals table is locked."
             ) from None
+        except ProgrammingError as error:
+            # Somebody made it while the function waited for its turn; it looked for the table
+            # in a catalogue cache that a wait does not refresh.
+            if not isinstance(error.__cause__, DuplicateTable):
+                raise
     return made
+
+
+def ensure_partitions_ahead(now: datetime, months: int = MONTHS_AHEAD) -> int:
+    """Make the partitions of this month (UTC) and of the `months` after it; returns how many were
+    new. Open loads into other months neither wait for it nor keep it waiting. Raises
+    PartitionBusyError when the table stayed locked."""
+    first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    year, month = divmod(first.year * 12 + first.month + months, 12)
+    end = first.replace(year=year, month=month + 1)
+    return ensure_partitions(Window(first, end))

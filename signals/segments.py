@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Sequence
+from typing import cast
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -17,7 +18,7 @@ from core.ids import uuid8
 from signals.exceptions import RowRejectedError
 from signals.models import SEGMENT_COUNT
 
-CACHE_LIMIT = 200_000
+CACHE_LIMIT = 50_000
 Cells = tuple[bytes | None, ...]
 
 _COLUMNS = ", ".join(f"segment_{n}" for n in range(1, SEGMENT_COUNT + 1))
@@ -43,11 +44,21 @@ class CombinationRegistry:
 
     def __init__(self) -> None:
         self._codes: dict[Cells, bytes] = {}
+        self._values: dict[bytes | None, bytes | None] = {}
         self._new: dict[str, list[str]] = {}
         self._connection: BaseDatabaseWrapper | None = None
 
-    def code_of(self, segments: Cells) -> bytes:
-        """The code as text bytes. Raises RowRejectedError for text that is not UTF-8."""
+    def codes_of(self, combinations: list[Cells]) -> list[bytes]:
+        """The codes as text bytes. Raises RowRejectedError for text that is not UTF-8."""
+        codes = list(map(self._codes.get, combinations))
+        if None not in codes:
+            return cast("list[bytes]", codes)
+        return [
+            code or self._code_of(segments)
+            for code, segments in zip(codes, combinations, strict=True)
+        ]
+
+    def _code_of(self, segments: Cells) -> bytes:
         known = self._codes.get(segments)
         if known is not None:
             return known
@@ -55,7 +66,10 @@ class CombinationRegistry:
         self._new[code] = [_text(value, n) for n, value in enumerate(segments, start=1)]
         if len(self._codes) >= CACHE_LIMIT:
             self._codes.clear()
-        self._codes[segments] = encoded = code.encode()
+            self._values.clear()
+        # Combinations are made of few values: each is kept once.
+        kept = tuple(map(self._values.setdefault, segments, segments))
+        self._codes[kept] = encoded = code.encode()
         return encoded
 
     def commit_new(self) -> None:

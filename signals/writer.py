@@ -18,7 +18,7 @@ from signals.exceptions import DuplicateDataError, DuplicateKeyError, RowRejecte
 from signals.rows import Row, RowEncoder
 from signals.segments import CombinationRegistry
 
-_COLUMNS = (
+COLUMNS = (
     "loader_code, load_time_stamp, segment_code, rec_count, value_count, "
     "sum_val, avg_val, max_val, min_val, load_history_id"
 )
@@ -104,7 +104,7 @@ def _copy(
     table: str, batches: Iterable[list[Row]], encoder: RowEncoder, registry: CombinationRegistry
 ) -> int:
     size = 0
-    statement = f"COPY {table} ({_COLUMNS}) FROM STDIN"
+    statement = f"COPY {table} ({COLUMNS}) FROM STDIN"
     with (
         connection.wrap_database_errors,
         connection.cursor() as cursor,
@@ -131,7 +131,7 @@ def _make_staging() -> str:
 def _merge_staging() -> int:
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO signals_history ({_COLUMNS}) SELECT {_COLUMNS} FROM {_STAGING} "
+            f"INSERT INTO signals_history ({COLUMNS}) SELECT {COLUMNS} FROM {_STAGING} "
             "ON CONFLICT (loader_code, load_time_stamp, segment_code) DO NOTHING"
         )
         return int(cursor.rowcount)

@@ -24,7 +24,7 @@ from loaders.dialects import DatabaseType
 Row = tuple[bytes | None, ...]
 """One row: every cell as plain UTF-8 text bytes, as the source prints it; NULL is None."""
 
-BATCH_ROWS = 5000
+BATCH_ROWS = 1000
 BATCH_BYTES = 4 * 1024 * 1024
 """A batch ends at its number of rows or near this size, so wide rows stay in bounded memory."""
 
