@@ -32,6 +32,7 @@ class ExecutionRow(serializers.ModelSerializer[LoadHistory]):
     queued = serializers.SerializerMethodField()
     source_database = serializers.CharField(source="source_db_code")
     requested_by = serializers.CharField(source="requested_by.username", default=None)
+    phases = serializers.SerializerMethodField()
     records_ingested = serializers.IntegerField(source="records_loaded")
 
     class Meta:
@@ -41,6 +42,8 @@ class ExecutionRow(serializers.ModelSerializer[LoadHistory]):
             "loader_code",
             "version",
             "trigger",
+            "attempt",
+            "purge_strategy",
             "status",
             "queued",
             "requested_by",
@@ -53,14 +56,21 @@ class ExecutionRow(serializers.ModelSerializer[LoadHistory]):
             "records_read",
             "records_loaded",
             "records_ingested",
+            "records_skipped",
             "records_purged",
             "start_time",
             "claimed_at",
             "end_time",
+            "phases",
             "error_code",
             "error_message",
             "correlation_id",
         )
+
+    def get_phases(self, execution: LoadHistory) -> dict[str, int]:
+        """Milliseconds by phase."""
+        phases: dict[str, int] = execution.metadata.get("phases", {})
+        return phases
 
     def get_queued(self, execution: LoadHistory) -> bool:
         """Dispatched, and not yet taken up by a worker."""

@@ -40,7 +40,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         raise PermissionDenied
     now = timezone.now()
     running = _running()
-    failed = Loader.objects.filter(state__load_status=LoadStatus.FAILED)
+    failed = Loader.objects.filter(state__load_status=LoadStatus.FAILED, archived_at=None)
     behind = _behind(now)
     furthest = behind.first()
     return {

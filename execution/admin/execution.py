@@ -33,6 +33,7 @@ from execution.services import request_cancel
 _STATUS = {
     RunStatus.RUNNING: Tone.BUSY,
     RunStatus.SUCCESS: Tone.GOOD,
+    RunStatus.PARTIAL: Tone.WAITING,
     RunStatus.FAILED: Tone.BAD,
     RunStatus.CANCELLED: Tone.QUIET,
 }
@@ -62,6 +63,7 @@ class StatusFilter(admin.SimpleListFilter):
         "running": Q(status=RunStatus.RUNNING, claimed_at__isnull=False),
         "active": Q(status=RunStatus.RUNNING),
         "succeeded": Q(status=RunStatus.SUCCESS),
+        "partial": Q(status=RunStatus.PARTIAL),
         "failed": Q(status=RunStatus.FAILED),
         "cancelled": Q(status=RunStatus.CANCELLED),
     }
@@ -165,9 +167,10 @@ class ExecutionAdmin(ActionPageAdmin):
         window = (
             ("window_shown", "signals_shown"),
             ("read", "loaded"),
-            ("purged", "written"),
+            ("purged", "skipped"),
+            ("purge_strategy", "written"),
         )
-        course = (("started", "claimed"), ("ended", "duration"))
+        course = (("started", "claimed"), ("ended", "duration"), ("attempt", "phases"))
         sections = [
             ("What was loaded", {"fields": window}),
             ("When", {"fields": course}),
@@ -193,6 +196,15 @@ class ExecutionAdmin(ActionPageAdmin):
     @admin.display(description="Read")
     def read(self, execution: LoadHistory) -> str:
         return number_text(execution.records_read)
+
+    @admin.display(description="Skipped")
+    def skipped(self, execution: LoadHistory) -> str:
+        return number_text(execution.records_skipped)
+
+    @admin.display(description="Time by phase")
+    def phases(self, execution: LoadHistory) -> str:
+        phases = execution.metadata.get("phases", {})
+        return ", ".join(f"{name} {ms:,} ms" for name, ms in phases.items()) or NOTHING
 
     @admin.display(description="Purged")
     def purged(self, execution: LoadHistory) -> str:

@@ -258,7 +258,11 @@ class LoaderAdmin(ActionPageAdmin):
         yield "Watermark (UTC)", instant_text(loader.state.last_load_timestamp)
         yield "Lag", lag_text(loader, timezone.now())
         yield "Last success (UTC)", instant_text(loader.state.last_success_timestamp, empty="Never")
-        yield "Next run (UTC)", instant_text(loader.state.next_due_at)
+        held = "Held until somebody mends or runs it"
+        yield (
+            "Next run (UTC)",
+            held if loader.state.is_held else instant_text(loader.state.next_due_at),
+        )
         yield "Approved version", str(version.number) if version else "None"
 
     def response_post_save_change(self, request: HttpRequest, obj: Loader) -> HttpResponse:
