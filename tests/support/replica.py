@@ -55,14 +55,13 @@ class ReplicaProcess:
     """`manage.py runportal` on a database."""
 
     def __init__(self, database: PortalDatabase, name: str, log: IO[str], **values: str) -> None:
-        environment = portal_environment(
-            database,
-            LOADERPORTAL_REPLICA_NAME=name,
-            LOADERPORTAL_THREAD_POOL_SIZE="2",
-            LOADERPORTAL_LEASE_SECONDS="6",
-            LOADERPORTAL_POLL_SECONDS="1",
-            **values,
-        )
+        usual = {
+            "LOADERPORTAL_REPLICA_NAME": name,
+            "LOADERPORTAL_THREAD_POOL_SIZE": "2",
+            "LOADERPORTAL_LEASE_SECONDS": "6",
+            "LOADERPORTAL_POLL_SECONDS": "1",
+        }
+        environment = portal_environment(database, **{**usual, **values})
         self._process = subprocess.Popen(
             [sys.executable, "manage.py", "runportal"],
             cwd=ROOT,
@@ -121,10 +120,12 @@ class ReplicaProcess:
 
 
 @contextmanager
-def replica(database: PortalDatabase, log: Path, name: str = "r1") -> Iterator[ReplicaProcess]:
-    """A replica that is gone afterwards."""
+def replica(
+    database: PortalDatabase, log: Path, name: str = "r1", **values: str
+) -> Iterator[ReplicaProcess]:
+    """A replica that is gone afterwards; `values` are variables of its environment."""
     with log.open("a") as output:
-        process = ReplicaProcess(database, name, output)
+        process = ReplicaProcess(database, name, output, **values)
         try:
             yield process
         finally:
