@@ -13,9 +13,10 @@ from accounts.roles import Permission, PermissionDeniedError, refusal
 from core.display import span_text, window_text
 from execution.api import ExecutionRow
 from execution.models import LoadHistory
+from loaderportal.commands.naming import add_code, loader_of, loaders_of
 from loaders.api.serializers import LoaderAnswer, LoaderWithSql
 from loaders.models import ApprovalStatus, Loader, LoadStatus
-from loaders.services import get_loader, show_sql
+from loaders.services import show_sql
 
 _STATUSES = (*LoadStatus.values, *ApprovalStatus.values)
 _LIST = ("CODE", "SOURCE", "ENABLED", "APPROVAL", "STATUS", "WATERMARK (UTC)", "LAST SUCCESS (UTC)")
@@ -42,10 +43,10 @@ class ListLoaders(Act):
         )
 
     def run(self, call: Call) -> Answer:
-        found = Loader.objects.filter(archived_at__isnull=not call.options["archived"])
+        found = loaders_of(call).filter(archived_at__isnull=not call.options["archived"])
         if status := call.options["status"]:
             found = found.filter(Q(state__load_status=status) | Q(approval_status=status))
-        loaders = list(found.select_related("source_database", "state", "approved_version"))
+        loaders = list(found)
         document = {"results": LoaderAnswer(loaders, many=True).data}
         return Answer(document, table(_LIST, map(_line, loaders)))
 
@@ -69,7 +70,7 @@ class ShowLoader(Act):
         )
 
     def run(self, call: Call) -> Answer:
-        loader: Any = get_loader(call.options["code"])
+        loader: Any = loader_of(call)
         with_sql = call.options["sql"]
         if with_sql and not show_sql(user=call.user, loader_code=loader.loader_code):
             raise PermissionDeniedError(refusal(Permission.VIEW_SQL))
@@ -82,11 +83,6 @@ class ShowLoader(Act):
         if with_sql:
             parts += ["", verbatim(loader.loader_sql)]
         return Answer({**shown, "executions": executions}, Group(*parts))
-
-
-def add_code(parser: ArgumentParser) -> None:
-    """The loader that an act is about."""
-    parser.add_argument("code", metavar="CODE", help="the loader's code")
 
 
 def execution_fields(execution: LoadHistory) -> RenderableType:

@@ -13,8 +13,8 @@ from core.display import window_text
 from execution.api import ExecutionRow
 from execution.models import LoadHistory, RunStatus, Trigger
 from execution.services import run_now
-from loaderportal.commands.reading import add_code, execution_fields
-from loaders.services import get_loader
+from loaderportal.commands.naming import add_code, loader_of
+from loaderportal.commands.reading import execution_fields
 
 _LOOK_SECONDS = 0.5
 _ENDINGS = {RunStatus.FAILED: ExitCode.FAILED, RunStatus.CANCELLED: ExitCode.CANCELLED}
@@ -42,7 +42,7 @@ class RunLoader(Act):
         )
 
     def run(self, call: Call) -> Answer:
-        loader = get_loader(call.options["code"])
+        loader = loader_of(call)
         execution = run_now(user=call.user, loader=loader, trigger=Trigger.MANUAL)
         if not call.options["wait"]:
             started: dict[str, Any] = {

@@ -8,7 +8,7 @@ from typing import Any
 
 from accounts.commands import Act, Answer, Call
 from accounts.roles import Permission
-from loaderportal.commands.reading import add_code
+from loaderportal.commands.naming import add_code, loader_of, source_of
 from loaders import services
 from loaders.api.serializers import LoaderAnswer
 from loaders.models import Loader
@@ -27,8 +27,8 @@ class EnableLoader(Act):
         add_code(parser)
 
     def run(self, call: Call) -> Answer:
-        loader = services.enable(user=call.user, loader=_named(call))
-        return _answer(loader, "is enabled.")
+        loader = services.enable(user=call.user, loader=loader_of(call))
+        return _answer(call, loader, "is enabled.")
 
 
 class DisableLoader(Act):
@@ -44,8 +44,8 @@ class DisableLoader(Act):
         add_code(parser)
 
     def run(self, call: Call) -> Answer:
-        loader = services.disable(user=call.user, loader=_named(call))
-        return _answer(loader, "is disabled.")
+        loader = services.disable(user=call.user, loader=loader_of(call))
+        return _answer(call, loader, "is disabled.")
 
 
 class ArchiveLoader(Act):
@@ -61,8 +61,8 @@ class ArchiveLoader(Act):
         add_code(parser)
 
     def run(self, call: Call) -> Answer:
-        loader = services.archive_loader(user=call.user, loader=_named(call))
-        return _answer(loader, "is archived.")
+        loader = services.archive_loader(user=call.user, loader=loader_of(call))
+        return _answer(call, loader, "is archived.")
 
 
 class CopyLoader(Act):
@@ -84,12 +84,12 @@ class CopyLoader(Act):
         db_code = call.options["source"]
         copied = services.copy_loader(
             user=call.user,
-            loader=_named(call),
+            loader=loader_of(call),
             loader_code=call.options["new_code"],
-            source=services.get_source(db_code) if db_code else None,
+            source=source_of(call, db_code) if db_code else None,
             domain=call.options["domain"],
         )
-        return _answer(copied, f"is a draft with the definition of {call.options['code']}.")
+        return _answer(call, copied, f"is a draft with the definition of {call.options['code']}.")
 
 
 class SubmitLoader(Act):
@@ -107,15 +107,11 @@ class SubmitLoader(Act):
         parser.add_argument("--comment", default="", help="what the approver should know")
 
     def run(self, call: Call) -> Answer:
-        loader = _named(call)
+        loader = loader_of(call)
         version = services.submit(user=call.user, loader=loader, comment=call.options["comment"])
-        return _answer(loader, f"waits for approval as version {version.number}.")
+        return _answer(call, loader, f"waits for approval as version {version.number}.")
 
 
-def _named(call: Call) -> Loader:
-    return services.get_loader(call.options["code"])
-
-
-def _answer(loader: Loader, sentence: str) -> Answer:
-    fresh: Any = services.get_loader(loader.loader_code)
+def _answer(call: Call, loader: Loader, sentence: str) -> Answer:
+    fresh: Any = loader_of(call, loader.loader_code)
     return Answer(LoaderAnswer(fresh).data, f"{loader.loader_code} {sentence}")
