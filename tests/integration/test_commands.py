@@ -52,9 +52,9 @@ def test_the_list_is_that_of_the_api(people: People, loader: Loader) -> None:
 def test_the_list_is_filtered_by_status_and_hides_what_is_archived(
     people: People, loader: Loader
 ) -> None:
-    services.copy_loader(user=people.operator, loader=loader, loader_code="ORDERS_2")
+    copied = services.copy_loader(user=people.operator, loader=loader, loader_code="ORDERS_2")
     services.submit(user=people.operator, loader=loader)
-    services.archive_loader(user=people.admin, loader=services.get_loader("ORDERS_2"))
+    services.archive_loader(user=people.admin, loader=copied)
     for words, codes in {
         (): ["ORDERS"],
         ("--archived",): ["ORDERS_2"],
