@@ -22,7 +22,7 @@ from tests.portal_database import PortalDatabase
 from tests.servers import SourceServer
 from tests.support.commands import manage, start
 from tests.support.replica import wait_until
-from tests.support.scenes import START, Scene, add_orders
+from tests.support.scenes import HOUR, START, Scene, add_orders
 from tests.support.target import plant, signals
 
 pytestmark = pytest.mark.usefixtures("committed_db")
@@ -102,6 +102,17 @@ def test_a_run_that_fails_is_exit_code_1_and_says_why(scene: Scene) -> None:
         outcome = manage(*RUN, "--wait")
     assert outcome.code == 1
     assert "DUPLICATE_DATA: " in outcome.out
+
+
+def test_a_run_that_was_cut_short_by_its_row_limit_is_no_failure(
+    postgres_source: SourceServer,
+) -> None:
+    Scene(postgres_source, row_cap=1)
+    rows = [(START + hours * HOUR, "Riyadh", "web", 1.0) for hours in range(4)]
+    add_orders(postgres_source, *rows)
+    with worker():
+        outcome = manage(*RUN, "--wait", "--json")
+    assert (outcome.code, outcome.document()["status"]) == (0, "PARTIAL")
 
 
 def test_a_run_that_was_cancelled_has_an_exit_code_of_its_own(scene: Scene) -> None:
