@@ -62,7 +62,26 @@ _DOING: dict[Permission, str] = {
 }
 
 User: TypeAlias = Any
-"""Whoever acts: Django's user, or its AnonymousUser."""
+"""Whoever acts: Django's user, its AnonymousUser, or `SYSTEM`."""
+
+
+class SystemActor:
+    """The portal itself, where no person is named: a command without `--as`. It may what an
+    admin may, save what takes a person's judgement (`NEVER_BY_SYSTEM`, `require_person`). It has
+    no row, so the audit trail names it as "system"."""
+
+    pk = None
+    is_active = True
+    is_authenticated = False
+    is_superuser = False
+
+    def get_username(self) -> str:
+        """As the audit trail names it."""
+        return "system"
+
+
+SYSTEM = SystemActor()
+NEVER_BY_SYSTEM = frozenset({Permission.APPROVE})
 
 
 class PermissionDeniedError(TerminalError):
@@ -73,7 +92,10 @@ class PermissionDeniedError(TerminalError):
 
 
 def roles_of(user: User) -> frozenset[Role]:
-    """Roles of an active user; a superuser is an admin (and still bound by four eyes)."""
+    """Roles of an active user; a superuser is an admin (and still bound by four eyes), and so is
+    the system (see `may` for what it may not)."""
+    if isinstance(user, SystemActor):
+        return frozenset({Role.ADMIN})
     if not getattr(user, "is_active", False) or not user.is_authenticated:
         return frozenset()
     if "_portal_roles" not in user.__dict__:
@@ -87,7 +109,9 @@ def roles_of(user: User) -> frozenset[Role]:
 
 
 def may(user: User, permission: Permission) -> bool:
-    """Whether one of the user's roles has the permission."""
+    """Whether one of the user's roles has the permission, and a person holds it who must be one."""
+    if isinstance(user, SystemActor) and permission in NEVER_BY_SYSTEM:
+        return False
     return bool(roles_of(user) & ROLE_TABLE[permission])
 
 
@@ -95,6 +119,21 @@ def require(user: User, permission: Permission) -> None:
     """Raise PermissionDeniedError, saying which roles may, unless the user may."""
     if not may(user, permission):
         raise PermissionDeniedError(refusal(permission))
+
+
+def require_person(user: User) -> None:
+    """Raise PermissionDeniedError for the system: a definition is submitted and decided about by
+    two persons, whom the audit trail names (spec 1, four eyes)."""
+    if isinstance(user, SystemActor):
+        raise PermissionDeniedError(
+            "Only a person may submit, approve or reject a definition, not the system. At the "
+            "command line, name yourself by --as."
+        )
+
+
+def person_of(user: User) -> User | None:
+    """The user as a row may refer to it: nobody where the system acts."""
+    return None if isinstance(user, SystemActor) else user
 
 
 def refusal(permission: Permission) -> str:

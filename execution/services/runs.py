@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from accounts.roles import Permission, User, require
+from accounts.roles import Permission, User, person_of, require
 from audit.services import record
 from execution.models import LoadHistory, Trigger
 from execution.services.dispatch import dispatch, require_planned
@@ -18,7 +18,7 @@ def run_now(*, user: User, loader: Loader, trigger: Trigger) -> LoadHistory:
     """
     require(user, Permission.RUN)
     with transaction.atomic():
-        planned = dispatch(loader_id=loader.pk, trigger=trigger, requested_by=user)
+        planned = dispatch(loader_id=loader.pk, trigger=trigger, requested_by=person_of(user))
         history = require_planned(planned, loader)
         record(
             actor=user,

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.roles import Permission, User, require
+from accounts.roles import Permission, User, require, require_person
 from audit.models import LoaderEvent
 from audit.services import emit, record
 from core.clock import database_now
@@ -46,6 +46,7 @@ def submit(*, user: User, loader: Loader, comment: str = "") -> LoaderVersion:
     Raises PermissionDeniedError, InvalidTransitionError, ValidationFailedError, SqlInvalidError.
     """
     require(user, Permission.EDIT_LOADERS)
+    require_person(user)
     loader = _locked(loader)
     _move(loader, ApprovalStatus.PENDING_APPROVAL)
     check(loader, forbidden=_undocumented(loader))

@@ -29,6 +29,7 @@ from audit.models import LoaderEvent
 from execution.models import LoaderExecutionLock
 from tests.portal_database import ROOT, PortalDatabase
 from tests.servers import SourceServer
+from tests.support.commands import manage
 from tests.support.every_page import api_acts, api_addresses, console_addresses
 from tests.support.leaks import Leak, Secret, Text, find
 from tests.support.marked_sources import (
@@ -71,6 +72,19 @@ DATA_IS_SHOWN = {
     "GET admin:execution_loadhistory_change": ENTITLED,
 }
 """Where the source's own words are shown, which may quote its data."""
+
+COMMANDS = (
+    ("loader", "list"),
+    ("loader", "list", "--json"),
+    ("loader", "show", "GOOD_MARIA"),
+    ("loader", "show", "GOOD_MARIA", "--json"),
+    ("loader", "enable", "GOOD_MARIA", "--json"),
+    ("loader", "run", "COPIED"),
+    ("loader", "run", "COPIED", "--json"),
+    ("check_sources",),
+    ("check_sources", "--json"),
+)
+"""Commands that show no SQL: nobody asked for it by --sql."""
 
 EVERYTHING = (*PASSWORDS, *SQL_MARKS, DATUM)
 DEBUG = {"LOADERPORTAL_LOG_LEVEL": "DEBUG"}
@@ -139,6 +153,12 @@ def printed_by(database: PortalDatabase, *arguments: str) -> Text:
     return Text(f"manage.py {arguments[0]}", done.stdout + done.stderr)
 
 
+def printed_by_ours(*arguments: str) -> Text:
+    """What one of the portal's own commands prints, whatever becomes of it."""
+    outcome = manage(*arguments)
+    return Text(f"manage.py {' '.join(arguments)}", outcome.out + outcome.err)
+
+
 def texts_of(answers: Iterable[Answer]) -> list[Text]:
     """Answers as places that a finding can name."""
     return [Text(f"{answer.role}: {answer.place}", answer.text) for answer in answers]
@@ -165,6 +185,9 @@ def the_search_is_not_blind(unseen: list[Text]) -> None:
         ("process list", "gunicorn loaderportal.wsgi"),
         ("process list", "runportal --cluster exec"),
         ("manage.py dumpdata", "GOOD_MARIA"),
+        ("manage.py loader show GOOD_MARIA", "EXECUTION  "),
+        ("manage.py loader run COPIED", "COPIED"),
+        ("manage.py check_sources", "WRONG_MARIA"),
     ):
         assert Leak(said, place) in find([Secret(said, said)], unseen), (place, said)
 
@@ -203,9 +226,13 @@ def test_no_secret_is_stored_printed_or_answered_but_where_an_entitled_person_as
         *processes,
         *(Text(name, log.read_text(encoding="utf-8")) for name, log in logs.items()),
         printed_by(committed_db, "dumpdata", "--indent", "1"),
+        *(printed_by_ours(*words) for words in COMMANDS),
     ]
     the_search_is_not_blind(unseen)
     assert find(EVERYTHING, unseen) == []
+    asked_for = printed_by_ours("loader", "show", "GOOD_MARIA", "--sql", "--runs", "50")
+    assert find([*PASSWORDS, DATUM], [asked_for]) == []
+    assert find(SQL_MARKS, [asked_for]) != []
     assert find(PASSWORDS, texts_of(answers)) == []
     assert {leak.place for leak in find(SQL_MARKS, texts_of(answers))} == places(SQL_IS_SHOWN)
     assert {leak.place for leak in find([DATUM], texts_of(answers))} == places(DATA_IS_SHOWN)

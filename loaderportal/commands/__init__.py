@@ -1,0 +1,1 @@
+"""Acts of `manage.py loader`: each calls one service."""
