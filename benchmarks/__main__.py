@@ -17,6 +17,7 @@ import django
 import tests.portal_environment  # noqa: F401 - the settings want these values when they load
 from benchmarks import servers
 from benchmarks.report import Figure, Size, json_line, table
+from core.processes import settle
 
 BENCHMARKS = ("writer", "memory")
 """Modules of this package with `benchmark(stage, sources, size)`, which yields Figures."""
@@ -42,6 +43,7 @@ def _figures(names: list[str] | tuple[str, ...], size: Size) -> Iterator[Figure]
         os.environ["DATABASE_URL"] = database.url()
         os.environ["DJANGO_SETTINGS_MODULE"] = "loaderportal.settings"
         django.setup()
+        settle()
         logging.disable(logging.INFO)
         # Only now that Django is set up can modules that need its models be imported.
         stage_module = importlib.import_module("benchmarks.stage")

@@ -1,8 +1,9 @@
-"""Processes that must not outlive the one that started them."""
+"""Worker processes: that they end with the one that started them, and what they carry along."""
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import signal
 import sys
@@ -30,6 +31,13 @@ def end_with_parent(number: signal.Signals = signal.SIGKILL) -> Callable[[], Non
             os._exit(1)
 
     return in_child
+
+
+def settle() -> None:
+    """Tell the collector of cycles that what is loaded by now stays: it need not walk over it
+    again and again, and forked workers share its pages."""
+    gc.collect()
+    gc.freeze()
 
 
 def end_forks_with_parents() -> None:

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django_q import cluster as django_q_cluster
 from django_q.cluster import Cluster
 
-from core.processes import end_forks_with_parents
+from core.processes import end_forks_with_parents, settle
 from execution.clusters import CLUSTERS
 from execution.sentinel import Sentinel
 from execution.supervisor import ReplicaNameTakenError, Supervisor
@@ -27,6 +27,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["cluster"]:
             end_forks_with_parents()
+            settle()
             django_q_cluster.Sentinel = Sentinel
             Cluster().start()
         else:
