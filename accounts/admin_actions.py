@@ -3,20 +3,42 @@ is shown disabled with the reason, and refused by the service as well."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django import forms
 from django.contrib import messages
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from accounts.admin_access import PortalModelAdmin
 from accounts.roles import Permission, User, may, refusal
 from core.errors import PortalError
+
+
+class ActionForm(forms.Form):
+    """What a button asks for. `note` stands above the fields."""
+
+    note = ""
+
+    @classmethod
+    def initial_of(cls, obj: Any) -> dict[str, Any]:
+        """What the form starts from."""
+        return {}
+
+    def show(self, error: PortalError) -> None:
+        """Put the service's error where it belongs."""
+        by_field = error.details.get("errors")
+        if not isinstance(by_field, Mapping):
+            self.add_error(None, error.message)
+            return
+        for name, messages_ in by_field.items():
+            self.add_error(name if name in self.fields else None, messages_)
 
 
 @dataclass(frozen=True)
@@ -29,11 +51,14 @@ class PageAction:
     icon: str
     permission: Permission
     blocked: Callable[[User, Any], str]
-    act: Callable[[User, Any], str] | None = None
+    act: Callable[..., str] | None = None
     link: Callable[[Any], str] | None = None
     tone: str = "plain"
     confirm: str = ""
     """What to ask before it is done, where it can't be taken back."""
+
+    form: type[ActionForm] | None = None
+    """What a person has to say first, on a page of its own; `act` gets it as keywords."""
 
     def reason(self, user: User, obj: Any) -> str:
         """Why the user can't do it now; empty when they can."""
@@ -99,16 +124,14 @@ class ActionPageAdmin(PortalModelAdmin):
                 action.link(obj)
                 if action.link
                 else reverse(f"admin:{self._name('do')}", args=[quote(obj.pk), action.name]),
-                posts=action.link is None,
+                posts=action.link is None and action.form is None,
                 confirm=action.confirm,
             )
             for action in self.page_actions
         ]
 
     def action_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
-        """Do what a button says and return to the page."""
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
+        """Do what a button says and return to the page; one with a form asks first."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         found = self.get_object(request, unquote(object_id))
@@ -117,11 +140,42 @@ class ActionPageAdmin(PortalModelAdmin):
             raise Http404
         if not may(request.user, action.permission):
             raise PermissionDenied
+        if action.form is not None:
+            return self._ask(request, found, action, action.form)
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
         try:
             messages.success(request, action.act(request.user, found))
         except PortalError as error:
             messages.error(request, error.message)
         return redirect(reverse(f"admin:{self._name('change')}", args=[quote(found.pk)]))
+
+    def _ask(
+        self, request: HttpRequest, found: Any, action: PageAction, asked: type[ActionForm]
+    ) -> HttpResponse:
+        """The page with a button's form; a valid POST does it and returns to the object."""
+        assert action.act is not None
+        back = reverse(f"admin:{self._name('change')}", args=[quote(found.pk)])
+        form = asked(
+            request.POST if request.method == "POST" else None, initial=asked.initial_of(found)
+        )
+        if form.is_bound and form.is_valid():
+            try:
+                messages.success(request, action.act(request.user, found, **form.cleaned_data))
+            except PortalError as error:
+                form.show(error)
+            else:
+                return redirect(back)
+        context = {
+            **self.admin_site.each_context(request),
+            "model_admin": self,
+            "title": f"{action.label}: {found}",
+            "form": form,
+            "action": action,
+            "back": back,
+            "object_name": str(found),
+        }
+        return TemplateResponse(request, "console/action_form.html", context)
 
     def _name(self, page: str) -> str:
         return f"{self.opts.app_label}_{self.opts.model_name}_{page}"

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.urls import reverse
 
 from accounts.admin_actions import PageAction
 from accounts.roles import Permission, User
+from core.display import instant_text
+from loaders.admin.forms import WatermarkForm
 from loaders.exceptions import SourceTestFailedError
 from loaders.models import ApprovalStatus, Decision, Loader, SourceDatabase
-from loaders.services import archive_loader, disable, enable, has_edited, submit, try_source
+from loaders.services import (
+    archive_loader,
+    disable,
+    enable,
+    has_edited,
+    move_watermark,
+    submit,
+    try_source,
+)
 
 
 def _archived(_: User, loader: Loader) -> str:
@@ -128,4 +140,20 @@ ARCHIVE = PageAction(
     _archived,
     act=_archive,
     confirm="Archive it? It stops for good, and its code can't be used again.",
+)
+
+
+def _move(user: User, loader: Loader, *, watermark: datetime | None, reason: str) -> str:
+    move_watermark(user=user, loader=loader, watermark=watermark, reason=reason)
+    return f"{loader.loader_code} continues from {instant_text(watermark, empty='its start')}."
+
+
+WATERMARK = PageAction(
+    "watermark",
+    "Move watermark",
+    "move_down",
+    Permission.RUN,
+    _archived,
+    act=_move,
+    form=WatermarkForm,
 )

@@ -13,6 +13,7 @@ from unfold.widgets import (
 )
 
 from accounts.admin_access import ServiceForm
+from accounts.admin_actions import ActionForm
 from loaders.models import Loader, SourceDatabase
 from loaders.services import (
     create_loader,
@@ -236,6 +237,27 @@ class SourceForm(ServiceForm):
     @staticmethod
     def _name_of(field: str) -> str:
         return "password" if field == "new_password" else field
+
+
+class WatermarkForm(ActionForm):
+    """Where the next run continues from, and why."""
+
+    note = (
+        "The next run continues from here and is due at once; a run under way starts anew. Signals "
+        "that stand are replaced or kept as the loader's purge strategy says."
+    )
+    watermark = UtcField(
+        label="Watermark (UTC)", required=False, help_text="Empty: the loader's start."
+    )
+    reason = forms.CharField(
+        max_length=1000,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text="The audit trail keeps it.",
+    )
+
+    @classmethod
+    def initial_of(cls, obj: Loader) -> dict[str, Any]:
+        return {"watermark": obj.state.last_load_timestamp}
 
 
 class DecisionForm(forms.Form):

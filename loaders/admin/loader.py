@@ -18,7 +18,7 @@ from accounts.admin_actions import ActionPageAdmin, PageAction
 from accounts.roles import Permission, may
 from core.display import NOTHING, Tone, badge, instant_text, span_text
 from core.encrypted_fields import unreadable
-from loaders.admin.actions import APPROVE, ARCHIVE, COPY, DISABLE, ENABLE, REJECT, SUBMIT
+from loaders.admin.actions import APPROVE, ARCHIVE, COPY, DISABLE, ENABLE, REJECT, SUBMIT, WATERMARK
 from loaders.admin.forms import LoaderForm
 from loaders.dialects import DatabaseType
 from loaders.models import ApprovalStatus, Loader, LoadStatus
@@ -109,6 +109,7 @@ class LoaderAdmin(ActionPageAdmin):
         ENABLE,
         DISABLE,
         COPY,
+        WATERMARK,
         ARCHIVE,
     )
     change_form_outer_before_template = "console/loader_box.html"

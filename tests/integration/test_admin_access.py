@@ -13,6 +13,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, reverse
 
 from accounts.admin_access import PortalModelAdmin
+from accounts.admin_actions import ActionPageAdmin
 from accounts.roles import Role
 from execution.models import (
     CoverageInterval,
@@ -55,11 +56,20 @@ MODELS = {
 WITHOUT_ROLE = {"login", "logout", "password_change", "password_change_done", "jsi18n", "search"}
 OTHER = {"index", "app_list", "autocomplete", "view_on_site", None}
 ACTIONS = {
-    "submit": WRITERS,
-    "enable": WRITERS,
-    "disable": WRITERS,
-    "run": WRITERS,
+    "loaders_loader": {
+        "submit": WRITERS,
+        "enable": WRITERS,
+        "disable": WRITERS,
+        "run": WRITERS,
+        "watermark": WRITERS,
+        "archive": ADMIN,
+    },
+    "loaders_sourcedatabase": {"test": ADMIN},
+    "execution_loadhistory": {"cancel": WRITERS},
 }
+"""Who may press a model's buttons. Those that ask something first answer with their page."""
+
+ASKS_FIRST = {"watermark"}
 
 
 class Place:
@@ -203,13 +213,6 @@ def test_sign_in_needs_a_role_and_is_audited(place: Place) -> None:
 @pytest.mark.parametrize("role", list(Role))
 def test_each_role_does_the_acts_of_the_role_table_and_no_other(place: Place, role: Role) -> None:
     client = client_of(place.user(role))
-    key = place.loader.pk
-    for action, roles in ACTIONS.items():
-        answer = client.post(reverse("admin:loaders_loader_do", args=[key, action]))
-        assert answer.status_code == (302 if role in roles else 403), action
-    execution = place.execution.pk
-    answer = client.post(reverse("admin:execution_loadhistory_do", args=[execution, "cancel"]))
-    assert answer.status_code == (302 if role in WRITERS else 403)
     version = place.objects["loaders_loaderversion"].pk
     answer = client.post(
         reverse("admin:loaders_loaderversion_change", args=[version]), {"reject": "1"}
@@ -219,6 +222,14 @@ def test_each_role_does_the_acts_of_the_role_table_and_no_other(place: Place, ro
         address = reverse(f"admin:{name}_change", args=[place.objects[name].pk])
         if name != "loaders_loaderversion":
             assert client.post(address, {}).status_code == (200 if role in changers else 403), name
+    for model, actions in ACTIONS.items():
+        for action, roles in actions.items():
+            address = reverse(f"admin:{model}_do", args=[place.objects[model].pk, action])
+            done = 200 if action in ASKS_FIRST else 302
+            assert client.post(address).status_code == (done if role in roles else 403), action
+            opened = 200 if action in ASKS_FIRST else 405
+            shown = client.get(address).status_code
+            assert shown == (opened if role in roles else 403), action
 
 
 @pytest.mark.parametrize("role", list(Role))
@@ -269,6 +280,17 @@ def test_every_page_of_the_console_is_in_these_tables() -> None:
     known |= {"loaders_loader_do", "execution_loadhistory_do", "auth_user_password_change"}
     known |= {"loaders_loaderversion_restore", "loaders_sourcedatabase_do"}
     assert names(admin.site.urls[0]) - known - WITHOUT_ROLE - OTHER == set()
+
+
+def test_every_button_of_the_console_is_in_these_tables() -> None:
+    found = {
+        f"{model._meta.app_label}_{model._meta.model_name}": {
+            action.name for action in page.page_actions if action.act
+        }
+        for model, page in admin.site._registry.items()
+        if isinstance(page, ActionPageAdmin)
+    }
+    assert found == {model: set(actions) for model, actions in ACTIONS.items()}
 
 
 def test_every_model_of_the_console_goes_by_the_role_table() -> None:

@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client as Browser
+from django.urls import reverse
 
 from audit.models import AuditEvent
 from core.clock import database_now
@@ -75,3 +77,18 @@ def test_a_move_that_makes_no_sense_is_refused(
     status, problem = Client(scene.people.operator).post(PATH, body)
     assert (status, list(problem["errors"])) == (422, [field])
     assert not AuditEvent.objects.filter(action="loader.watermark").exists()
+
+
+def test_the_console_asks_for_the_reason(scene: Scene) -> None:
+    browser = Browser()
+    browser.force_login(scene.people.operator)
+    address = reverse("admin:loaders_loader_do", args=[scene.loader.pk, "watermark"])
+    page = browser.get(address).content.decode()
+    assert "2026-01-01 06:00:00" in page
+    refused = browser.post(address, {"watermark": "2026-01-01 02:00", "reason": " "})
+    assert "This field is required" in refused.content.decode()
+    moved = browser.post(address, {"watermark": "2026-01-01 02:00", "reason": "late rows"})
+    assert moved.status_code == 302
+    assert LoaderState.objects.get().last_load_timestamp == START + 2 * HOUR
+    far = browser.post(address, {"watermark": "1890-01-01 02:00", "reason": "why"})
+    assert "from 1970 to 2200" in far.content.decode()
