@@ -104,9 +104,9 @@ class LoaderWatermark(APIView):
 
     def post(self, request: Request, code: str) -> Response:
         body = valid_body(WatermarkBody, request)
-        loader = services.get_loader(code)
+        loader = services.get_loader(code, user=request.user)
         services.move_watermark(user=request.user, loader=loader, **body)
-        return _loader_answer(loader)
+        return _loader_answer(request, loader)
 
 
 class LoaderSubmit(APIView):

@@ -32,6 +32,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "log-level": {"level": "DEBUG"},
     "teams": {"teams": []},
     "reject": {"comment": "No."},
+    "watermark": {"watermark": None, "reason": "Begin anew."},
 }
 """Bodies by the address's last word, where an empty one says nothing about the object."""
 

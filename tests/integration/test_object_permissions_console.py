@@ -206,6 +206,9 @@ OF_OPERATORS: dict[str, Act] = {
     "disable": lambda u, p: services.disable(user=u, loader=p.loader),
     "copy": lambda u, p: services.copy_loader(user=u, loader=p.loader, loader_code="ORDERS_COPY"),
     "restore": lambda u, p: services.restore_version(user=u, loader=p.loader, number=1),
+    "watermark": lambda u, p: services.move_watermark(
+        user=u, loader=p.loader, watermark=None, reason="Begin anew."
+    ),
     "run": lambda u, p: run_now(user=u, loader=p.loader, trigger=Trigger.MANUAL),
     "cancel": lambda u, p: request_cancel(user=u, execution=p.execution),
 }
