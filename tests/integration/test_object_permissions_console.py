@@ -27,7 +27,13 @@ pytestmark = pytest.mark.django_db
 
 NOWHERE = "00000000-0000-7000-8000-000000000000"
 RESTRICTED = [Role.OPERATOR, Role.APPROVER]
-NOT_OF_LOADERS = {"execution_replica", "audit_auditevent", "auth_user", "accounts_team"}
+NOT_OF_LOADERS = {
+    "execution_replica",
+    "execution_maintenancejob",
+    "audit_auditevent",
+    "auth_user",
+    "accounts_team",
+}
 """Models that lead to no loader and no source."""
 
 MARKS = ("ORDERS_HOURLY", "SHOP", MARKER, ACCOUNT, "SOURCE_SQL_FAILED")
