@@ -58,6 +58,7 @@ DISSOLVE = PageAction(
     lambda _, __: "",
     act=_dissolve,
     tone="danger",
+    confirm="Dissolve the team? Its people lose what it was granted.",
 )
 
 

@@ -71,6 +71,7 @@ class GrantedPageAdmin(ActionPageAdmin):
             "model_admin": self,
             "title": f"Teams of {found}",
             "form": form,
+            "has_teams": Team.objects.exists(),
             "back": reverse(f"admin:{self._name('change')}", args=[quote(found.pk)]),
             "object_name": str(found),
             "new_team": reverse("admin:accounts_team_add"),
