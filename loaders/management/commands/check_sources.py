@@ -70,8 +70,8 @@ class CheckSources(Act):
 
     def run(self, call: Call) -> Answer:
         codes = call.options["codes"]
-        named = [get_source(code, user=call.actor) for code in codes]
-        sources = named or list(SourceDatabase.objects.visible_to(call.actor))
+        named = [get_source(code, user=call.user) for code in codes]
+        sources = named or list(SourceDatabase.objects.visible_to(call.user))
         verdicts = [_try(call, source) for source in sources]
         passed = all(verdict.passed for verdict in verdicts)
         advice = {v.report.db_code: text for v in verdicts if (text := v.advice())}
