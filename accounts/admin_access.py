@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django import forms
+from django.contrib.admin.filters import FieldListFilter, RelatedFieldListFilter
 from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_out
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -19,6 +20,7 @@ from django.utils.http import urlencode
 from unfold.admin import ModelAdmin
 from unfold.forms import AuthenticationForm
 
+from accounts.object_access import is_governed, reachable
 from accounts.roles import Permission, User, may, roles_of
 from audit.services import record
 from core.errors import PortalError
@@ -27,9 +29,25 @@ _LOOKUPS = frozenset({"", "__exact", "__isnull", "__id__exact", "__loader_code__
 """What Django's filters append to a field; none of them looks into another field than a key."""
 
 
+class ReachableFilter(RelatedFieldListFilter):
+    """Offers only what the person reaches."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
+        found = reachable(request.user, field.related_model._default_manager.all())  # noqa: SLF001
+        return field.get_choices(
+            include_blank=False,
+            limit_choices_to={"pk__in": found.values("pk")},
+            ordering=self.field_admin_ordering(field, request, model_admin),
+        )
+
+
+FieldListFilter.register(is_governed, ReachableFilter, take_priority=True)
+
+
 class PortalModelAdmin(ModelAdmin):  # type: ignore[misc] # django-unfold is not typed
     """A list and a page of one model. The three permissions name the role table's rows; None is
-    nobody. Nothing is deleted in the console, and nothing is saved but by a service."""
+    nobody. Nothing is deleted in the console, and nothing is saved but by a service. Rows that the
+    person does not reach are as if they did not exist."""
 
     view_permission: ClassVar[Permission] = Permission.VIEW
     add_permission: ClassVar[Permission | None] = None
@@ -43,6 +61,17 @@ class PortalModelAdmin(ModelAdmin):  # type: ignore[misc] # django-unfold is not
     actions = None
     compressed_fields = True
     list_per_page = 50
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        return reachable(request.user, super().get_queryset(request))
+
+    def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest) -> Any:
+        """What a choice of related objects offers."""
+        found = super().get_field_queryset(db, db_field, request)
+        if not is_governed(db_field):
+            return found
+        every = db_field.related_model._default_manager.all()  # noqa: SLF001
+        return reachable(request.user, every if found is None else found)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return may(request.user, self.view_permission)

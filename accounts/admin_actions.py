@@ -148,6 +148,8 @@ class ActionPageAdmin(PortalModelAdmin):
             messages.success(request, action.act(request.user, found))
         except PortalError as error:
             messages.error(request, error.message)
+        if not self.get_queryset(request).filter(pk=found.pk).exists():
+            return redirect(f"admin:{self._name('changelist')}")
         return redirect(reverse(f"admin:{self._name('change')}", args=[quote(found.pk)]))
 
     def _ask(

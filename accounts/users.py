@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from psycopg.errors import UniqueViolation
 
+from accounts.models import Team
 from accounts.roles import Permission, Role, User, require
 from audit.services import record
 from core.errors import TerminalError
@@ -41,9 +42,9 @@ def create_user(*, actor: User, password: str, values: Mapping[str, Any]) -> Por
 
 @transaction.atomic
 def update_user(*, actor: User, user: PortalUser, values: Mapping[str, Any]) -> PortalUser:
-    """Change a user. A superuser who gets another role than admin is none any more. Nobody changes
-    their own role or locks themselves out, so that a portal never loses its last administrator by
-    a slip. Raises PermissionDeniedError, UserInvalidError."""
+    """Change a user; their teams stay. A superuser who gets another role than admin is none any
+    more. Nobody changes their own role or locks themselves out, so that a portal never loses its
+    last administrator by a slip. Raises PermissionDeniedError, UserInvalidError."""
     require(actor, Permission.MANAGE_USERS)
     user = PortalUser.objects.select_for_update().get(pk=user.pk)
     if user.pk == actor.pk and {"role", "is_active"} & set(values):
@@ -52,8 +53,9 @@ def update_user(*, actor: User, user: PortalUser, values: Mapping[str, Any]) -> 
         raise UserInvalidError(text, details={"errors": {name: [text]}})
     before = {name: getattr(user, name) for name in values if name in _TEXTS}
     if "role" in values:
-        before["role"] = ", ".join(sorted(user.groups.values_list("name", flat=True)))
-        user.groups.set([_group(values["role"])])
+        roles = user.groups.filter(name__in=list(Role))
+        before["role"] = ", ".join(sorted(roles.values_list("name", flat=True)))
+        user.groups.set([_group(values["role"]), *Team.objects.filter(user=user)])
     after = dict(values)
     if user.is_superuser and values.get("role", Role.ADMIN) != Role.ADMIN:
         user.is_superuser = False

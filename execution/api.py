@@ -12,11 +12,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.roles import Permission, may
+from accounts.object_access import reachable
+from accounts.roles import Permission, User, may
 from core.api.views import valid_parameters
-from execution.exceptions import ExecutionNotFoundError
 from execution.models import LoadHistory, RunStatus, Trigger
-from execution.services import request_cancel, run_now
+from execution.services import no_execution, request_cancel, run_now
 from loaders.services import get_loader
 
 _ENCRYPTED = ("source_error", "stack_trace")
@@ -107,8 +107,8 @@ class ExecutionFilter(serializers.Serializer[Any]):
         return wanted.upper()
 
 
-def _executions() -> QuerySet[LoadHistory]:
-    executions = LoadHistory.objects.select_related("version", "requested_by")
+def _executions(user: User) -> QuerySet[LoadHistory]:
+    executions = reachable(user, LoadHistory.objects.select_related("version", "requested_by"))
     return executions.defer("version__definition")
 
 
@@ -120,10 +120,11 @@ class ExecutionList(ListAPIView[LoadHistory]):
     serializer_class = ExecutionRow
 
     def get_queryset(self) -> QuerySet[LoadHistory]:
-        executions = _executions().defer(*_ENCRYPTED)
+        executions = _executions(self.request.user).defer(*_ENCRYPTED)
         wanted = valid_parameters(ExecutionFilter, self.request)
         if "loader_code" in wanted:
-            executions = executions.filter(loader=get_loader(wanted["loader_code"]))
+            loader = get_loader(wanted["loader_code"], user=self.request.user)
+            executions = executions.filter(loader=loader)
         if "status" in wanted:
             executions = executions.filter(status=wanted["status"])
         return executions
@@ -135,7 +136,7 @@ class ExecutionDetail(APIView):
     needs = {"GET": Permission.VIEW}
 
     def get(self, request: Request, execution_id: UUID) -> Response:
-        execution = _execution(execution_id)
+        execution = _execution(execution_id, request.user)
         return Response(ExecutionAnswer(execution, context={"request": request}).data)
 
 
@@ -145,7 +146,7 @@ class ExecutionCancel(APIView):
     needs = {"POST": Permission.RUN}
 
     def post(self, request: Request, execution_id: UUID) -> Response:
-        execution = _execution(execution_id)
+        execution = _execution(execution_id, request.user)
         request_cancel(user=request.user, execution=execution)
         return Response(
             ExecutionAnswer(execution, context={"request": request}).data,
@@ -159,7 +160,8 @@ class LoaderRun(APIView):
     needs = {"POST": Permission.RUN}
 
     def post(self, request: Request, code: str) -> Response:
-        history = run_now(user=request.user, loader=get_loader(code), trigger=Trigger.API)
+        loader = get_loader(code, user=request.user)
+        history = run_now(user=request.user, loader=loader, trigger=Trigger.API)
         return Response(
             {
                 "execution_id": history.pk,
@@ -170,8 +172,8 @@ class LoaderRun(APIView):
         )
 
 
-def _execution(execution_id: UUID) -> LoadHistory:
+def _execution(execution_id: UUID, user: User) -> LoadHistory:
     try:
-        return _executions().get(pk=execution_id)
+        return _executions(user).get(pk=execution_id)
     except LoadHistory.DoesNotExist:
-        raise ExecutionNotFoundError(f"There is no execution {execution_id}.") from None
+        raise no_execution(execution_id) from None

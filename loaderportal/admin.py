@@ -12,6 +12,8 @@ from django.contrib import admin
 from django.contrib.auth.models import User
 
 from accounts.admin import AuditEventAdmin, PortalUserAdmin, telling_password_change
+from accounts.admin_teams import TeamAdmin
+from accounts.models import Team
 from audit.models import AuditEvent
 from execution.admin import (
     CoverageAdmin,
@@ -48,3 +50,4 @@ admin.site.register(Replica, ReplicaAdmin)
 admin.site.register(MaintenanceJob, MaintenanceJobAdmin)
 admin.site.register(AuditEvent, AuditEventAdmin)
 admin.site.register(User, PortalUserAdmin)
+admin.site.register(Team, TeamAdmin)

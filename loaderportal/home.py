@@ -13,13 +13,14 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.object_access import reachable
 from accounts.roles import Permission, User, may
 from core.display import Tone, instant_text, window_text
 from execution.admin import duration_text, status_badge
 from execution.models import LoadHistory, Replica, RunStatus
 from loaders.admin.loader import lag_text
-from loaders.admin.version import waiting_address, waiting_for
-from loaders.models import Decision, Loader, LoaderVersion, LoadStatus
+from loaders.admin.version import waiting_address, waiting_for, waiting_for_anybody
+from loaders.models import Loader, LoaderVersion, LoadStatus
 
 _SHOWN = 8
 
@@ -39,9 +40,11 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     if not may(request.user, Permission.VIEW):
         raise PermissionDenied
     now = timezone.now()
-    running = _running()
-    failed = Loader.objects.filter(state__load_status=LoadStatus.FAILED, archived_at=None)
-    behind = _behind(now)
+    running = _running(request.user)
+    failed = Loader.objects.visible_to(request.user).filter(
+        state__load_status=LoadStatus.FAILED, archived_at=None
+    )
+    behind = _behind(request.user, now)
     furthest = behind.first()
     return {
         **context,
@@ -82,8 +85,8 @@ def _list(name: str) -> str:
     }[name]
 
 
-def _running() -> QuerySet[LoadHistory]:
-    runs = LoadHistory.objects.filter(status=RunStatus.RUNNING)
+def _running(user: User) -> QuerySet[LoadHistory]:
+    runs = reachable(user, LoadHistory.objects.filter(status=RunStatus.RUNNING))
     return runs.select_related("loader").defer("source_error", "stack_trace").order_by("start_time")
 
 
@@ -111,10 +114,7 @@ def _failures(loaders: QuerySet[Loader]) -> list[dict[str, Any]]:
 
 def _waiting(user: User) -> QuerySet[LoaderVersion]:
     """For an approver what waits for them; for others what waits for anybody."""
-    if may(user, Permission.APPROVE):
-        waiting = waiting_for(user)
-    else:
-        waiting = LoaderVersion.objects.filter(decision=Decision.PENDING)
+    waiting = waiting_for(user) if may(user, Permission.APPROVE) else waiting_for_anybody(user)
     return waiting.select_related("loader", "submitted_by").order_by("submitted_at")
 
 
@@ -126,11 +126,12 @@ def _waiting_card(user: User) -> Card:
     return Card("Waiting for approval", number, everybody, Tone.WAITING)
 
 
-def _behind(now: datetime) -> QuerySet[Loader]:
+def _behind(user: User, now: datetime) -> QuerySet[Loader]:
     """Loaders that should move, the one with the oldest watermark first."""
     until_end = Q(end_at__isnull=True) | Q(end_at__gt=F("state__last_load_timestamp"))
     return (
-        Loader.objects.runnable()
+        Loader.objects.visible_to(user)
+        .runnable()
         .filter(until_end, state__last_load_timestamp__lt=now)
         .select_related("state", "source_database")
         .order_by("state__last_load_timestamp")

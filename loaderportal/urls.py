@@ -16,6 +16,7 @@ from accounts import api as accounts
 from core.api import problems
 from execution import api as execution
 from loaderportal import health
+from loaders.api import teams as grants
 from loaders.api import views as loaders
 from signals import api as signals
 
@@ -52,6 +53,7 @@ urlpatterns = [
     _endpoint(f"loaders/{_CODE}/copy", loaders.LoaderCopy),
     _endpoint(f"loaders/{_CODE}/log-level", loaders.LoaderLogLevel),
     _endpoint(f"loaders/{_CODE}/watermark", loaders.LoaderWatermark),
+    _endpoint(f"loaders/{_CODE}/teams", grants.LoaderTeams),
     _endpoint(f"loaders/{_CODE}/diff", loaders.VersionDiff),
     _endpoint(f"loaders/{_CODE}/versions", loaders.VersionList),
     _endpoint(f"loaders/{_CODE}/versions/{_NUMBER}", loaders.VersionDetail),
@@ -62,6 +64,7 @@ urlpatterns = [
     _endpoint(f"executions/{_ID}/cancel", execution.ExecutionCancel),
     _endpoint("admin/res/db-sources", loaders.SourceList),
     _endpoint(f"admin/res/db-sources/{_CODE}", loaders.SourceDetail),
+    _endpoint(f"admin/res/db-sources/{_CODE}/teams", grants.SourceTeams),
     _endpoint(f"admin/res/db-sources/{_CODE}/test", loaders.SourceTest),
     _endpoint(f"admin/res/db-sources/{_CODE}/inspect", loaders.SourceInspect),
     _endpoint("signals/query", signals.SignalsQueryView),

@@ -44,7 +44,7 @@ class SignalsQueryView(APIView):
         asked = valid_parameters(QueryParameters, request)
         bucket = asked.get("bucket")
         query = SignalsQuery(
-            loader=get_loader(asked["loader_code"]),
+            loader=get_loader(asked["loader_code"], user=request.user),
             window=epoch_window(asked["from_epoch"], asked["to_epoch"]),
             aggregation=Aggregation(asked["aggregation"]),
             bucket=Bucket(bucket) if bucket else None,

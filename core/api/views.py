@@ -16,7 +16,7 @@ def valid_body(
     serializer: type[Body], request: Request, *, partial: bool = False
 ) -> dict[str, Any]:
     """The request's body, checked. Raises DRF's ValidationError (answered with 422)."""
-    body = serializer(data=request.data, partial=partial)
+    body = serializer(data=request.data, partial=partial, context={"request": request})
     body.is_valid(raise_exception=True)
     validated: dict[str, Any] = body.validated_data
     return validated

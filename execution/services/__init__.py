@@ -1,6 +1,6 @@
 """Use cases of execution."""
 
-from execution.services.cancel import request_cancel
+from execution.services.cancel import no_execution, request_cancel
 from execution.services.claim import Claimed, prepare, take
 from execution.services.commit import commit
 from execution.services.dispatch import dispatch, dispatch_window
@@ -13,6 +13,7 @@ __all__ = [
     "commit",
     "dispatch",
     "dispatch_window",
+    "no_execution",
     "prepare",
     "reap_expired",
     "record_failure",

@@ -18,14 +18,15 @@ def add_code(parser: ArgumentParser) -> None:
 
 def loaders_of(call: Call) -> QuerySet[Loader]:
     """The loaders that the actor sees, with what is shown of them."""
-    return Loader.objects.select_related("source_database", "state", "approved_version")
+    loaders = Loader.objects.visible_to(call.user)
+    return loaders.select_related("source_database", "state", "approved_version")
 
 
 def loader_of(call: Call, code: str | None = None) -> Loader:
     """The loader with this code, else the one that the act is about. Raises LoaderNotFoundError."""
-    return get_loader(code or call.options["code"])
+    return get_loader(code or call.options["code"], user=call.user)
 
 
 def source_of(call: Call, db_code: str) -> SourceDatabase:
     """The source with this code. Raises SourceNotFoundError."""
-    return get_source(db_code)
+    return get_source(db_code, user=call.user)

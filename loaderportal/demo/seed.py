@@ -105,7 +105,7 @@ def _ensure_source(
     ]
     moved = update_source(user=people[Role.ADMIN], source=known, values={"port": values["port"]})
     for loader_code in approved:
-        _have_approved(people, get_loader(loader_code))
+        _have_approved(people, get_loader(loader_code, user=people[Role.ADMIN]))
     return moved
 
 

@@ -14,12 +14,14 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.admin_actions import ActionPageAdmin, PageAction
-from accounts.roles import Permission, may
+from accounts.admin_actions import PageAction
+from accounts.object_access import reaches
+from accounts.roles import Permission, User, may
 from core.display import NOTHING, Tone, badge, instant_text, span_text
 from core.encrypted_fields import unreadable
 from loaders.admin.actions import APPROVE, ARCHIVE, COPY, DISABLE, ENABLE, REJECT, SUBMIT, WATERMARK
 from loaders.admin.forms import LoaderForm
+from loaders.admin.teams import GrantedPageAdmin
 from loaders.dialects import DatabaseType
 from loaders.models import ApprovalStatus, Loader, LoadStatus
 from loaders.policies import LoaderKind
@@ -94,7 +96,7 @@ class ArchivedFilter(admin.SimpleListFilter):
         return queryset.filter(archived_at__isnull=self.value() != "yes")
 
 
-class LoaderAdmin(ActionPageAdmin):
+class LoaderAdmin(GrantedPageAdmin):
     """The loader's definition. SQL, and what the guard says of it, only for those who may see it:
     for others it is not even in the page's source."""
 
@@ -170,7 +172,7 @@ class LoaderAdmin(ActionPageAdmin):
     # --- page -----------------------------------------------------------------------------------
 
     def get_fieldsets(self, request: HttpRequest, obj: Loader | None = None) -> Any:
-        sees_sources = may(request.user, Permission.VIEW_SQL)
+        sees_sources = _reaches_source(request.user, obj)
         reads: list[Any] = ["loader_code", "kind"]
         reads.append("source_database" if sees_sources else "source_shown")
         may_edit = self.has_change_permission(request, obj)
@@ -324,6 +326,13 @@ def _damage(loader: Loader) -> SafeString | None:
     """What to say instead of an SQL that can't be decrypted."""
     error = unreadable(loader).get("loader_sql")
     return None if error is None else badge(error.message, Tone.BAD)
+
+
+def _reaches_source(user: User, loader: Loader | None) -> bool:
+    """Whether the user may choose the loader's source and open its page."""
+    if not may(user, Permission.VIEW_SQL):
+        return False
+    return loader is None or not loader.source_database or reaches(user, loader.source_database)
 
 
 def _finding_list(findings: Iterable[Finding], kind: str) -> SafeString:

@@ -11,11 +11,12 @@ from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.admin_actions import ActionPageAdmin, PageAction
+from accounts.admin_actions import PageAction
 from accounts.roles import Permission
 from core.display import NOTHING, Tone, badge, instant_text
 from loaders.admin.actions import TEST
 from loaders.admin.forms import SourceForm
+from loaders.admin.teams import GrantedPageAdmin
 from loaders.models import ReadOnlyVerdict, SourceDatabase
 
 _VERDICT = {
@@ -25,7 +26,7 @@ _VERDICT = {
 }
 
 
-class SourceDatabaseAdmin(ActionPageAdmin):
+class SourceDatabaseAdmin(GrantedPageAdmin):
     """Connection profiles."""
 
     audited_as = "source"

@@ -16,6 +16,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 
 from accounts.admin_access import PortalModelAdmin
+from accounts.object_access import reachable
 from accounts.roles import Permission, User, may, refusal
 from core.display import Tone, badge, instant_text
 from core.errors import PortalError
@@ -35,9 +36,14 @@ _TONES = {
 }
 
 
+def waiting_for_anybody(user: User) -> QuerySet[LoaderVersion]:
+    """What waits for a decision, of the loaders that the user reaches."""
+    return reachable(user, LoaderVersion.objects.filter(decision=Decision.PENDING))
+
+
 def waiting_for(user: User) -> QuerySet[LoaderVersion]:
     """What the user may decide: submitted by others, edited by others."""
-    waiting = LoaderVersion.objects.filter(decision=Decision.PENDING)
+    waiting = waiting_for_anybody(user)
     if not may(user, Permission.APPROVE):
         return waiting.none()
     return waiting.exclude(submitted_by=user).exclude(edited_by(user))

@@ -58,7 +58,8 @@ class LoaderBody(Strict, serializers.ModelSerializer[Loader]):
 
     def validate_source_database(self, db_code: str | None) -> SourceDatabase | None:
         """The source itself. Raises SourceNotFoundError."""
-        return None if db_code is None else get_source(db_code)
+        user = self.context["request"].user
+        return None if db_code is None else get_source(db_code, user=user)
 
 
 class LoaderAnswer(LoaderBody):
@@ -120,6 +121,12 @@ class WatermarkBody(Strict):
 
     watermark = serializers.DateTimeField(allow_null=True)
     reason = serializers.CharField(max_length=1000)
+
+
+class TeamsBody(Strict):
+    """Body of teams: the names of all that reach it from now on."""
+
+    teams = serializers.ListField(child=serializers.CharField(max_length=150), max_length=1000)
 
 
 class LogLevelBody(Strict):

@@ -45,13 +45,14 @@ class LoaderList(ListAPIView[Loader]):
 
     def get_queryset(self) -> QuerySet[Loader]:
         asked = valid_parameters(LoaderFilter, self.request)
-        return Loader.objects.filter(archived_at__isnull=not asked["archived"]).select_related(
+        loaders = Loader.objects.visible_to(self.request.user)
+        return loaders.filter(archived_at__isnull=not asked["archived"]).select_related(
             "source_database", "state", "approved_version"
         )
 
     def post(self, request: Request) -> Response:
         loader = services.create_loader(user=request.user, values=valid_body(LoaderBody, request))
-        return _loader_answer(loader, status.HTTP_201_CREATED)
+        return _loader_answer(request, loader, status.HTTP_201_CREATED)
 
 
 class LoaderDetail(APIView):
@@ -64,7 +65,7 @@ class LoaderDetail(APIView):
     }
 
     def get(self, request: Request, code: str) -> Response:
-        loader = services.get_loader(code)
+        loader = services.get_loader(code, user=request.user)
         if services.show_sql(user=request.user, loader_code=loader.loader_code):
             return Response(LoaderWithSql(loader).data)
         return Response(LoaderAnswer(loader).data)
@@ -72,12 +73,14 @@ class LoaderDetail(APIView):
     def patch(self, request: Request, code: str) -> Response:
         values = valid_body(LoaderBody, request, partial=True)
         loader = services.update_loader(
-            user=request.user, loader=services.get_loader(code), values=values
+            user=request.user, loader=services.get_loader(code, user=request.user), values=values
         )
-        return _loader_answer(loader)
+        return _loader_answer(request, loader)
 
     def delete(self, request: Request, code: str) -> Response:
-        services.archive_loader(user=request.user, loader=services.get_loader(code))
+        services.archive_loader(
+            user=request.user, loader=services.get_loader(code, user=request.user)
+        )
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -88,8 +91,10 @@ class LoaderLogLevel(APIView):
 
     def post(self, request: Request, code: str) -> Response:
         level = valid_body(LogLevelBody, request)["level"]
-        loader = services.get_loader(code)
-        return _loader_answer(services.set_log_level(user=request.user, loader=loader, level=level))
+        loader = services.get_loader(code, user=request.user)
+        return _loader_answer(
+            request, services.set_log_level(user=request.user, loader=loader, level=level)
+        )
 
 
 class LoaderWatermark(APIView):
@@ -99,9 +104,9 @@ class LoaderWatermark(APIView):
 
     def post(self, request: Request, code: str) -> Response:
         body = valid_body(WatermarkBody, request)
-        loader = services.get_loader(code)
+        loader = services.get_loader(code, user=request.user)
         services.move_watermark(user=request.user, loader=loader, **body)
-        return _loader_answer(loader)
+        return _loader_answer(request, loader)
 
 
 class LoaderSubmit(APIView):
@@ -111,9 +116,9 @@ class LoaderSubmit(APIView):
 
     def post(self, request: Request, code: str) -> Response:
         comment = valid_body(SubmitBody, request)["comment"]
-        loader = services.get_loader(code)
+        loader = services.get_loader(code, user=request.user)
         services.submit(user=request.user, loader=loader, comment=comment)
-        return _loader_answer(loader)
+        return _loader_answer(request, loader)
 
 
 class LoaderApprove(APIView):
@@ -123,9 +128,9 @@ class LoaderApprove(APIView):
 
     def post(self, request: Request, code: str) -> Response:
         body = valid_body(DecisionBody, request)
-        loader = services.get_loader(code)
+        loader = services.get_loader(code, user=request.user)
         services.approve(user=request.user, loader=loader, **body)
-        return _loader_answer(loader)
+        return _loader_answer(request, loader)
 
 
 class LoaderReject(APIView):
@@ -135,9 +140,9 @@ class LoaderReject(APIView):
 
     def post(self, request: Request, code: str) -> Response:
         body = valid_body(DecisionBody, request)
-        loader = services.get_loader(code)
+        loader = services.get_loader(code, user=request.user)
         services.reject(user=request.user, loader=loader, **body)
-        return _loader_answer(loader)
+        return _loader_answer(request, loader)
 
 
 class LoaderEnable(APIView):
@@ -146,8 +151,10 @@ class LoaderEnable(APIView):
     needs = {"POST": Permission.RUN}
 
     def post(self, request: Request, code: str) -> Response:
-        loader = services.enable(user=request.user, loader=services.get_loader(code))
-        return _loader_answer(loader)
+        loader = services.enable(
+            user=request.user, loader=services.get_loader(code, user=request.user)
+        )
+        return _loader_answer(request, loader)
 
 
 class LoaderDisable(APIView):
@@ -156,8 +163,10 @@ class LoaderDisable(APIView):
     needs = {"POST": Permission.RUN}
 
     def post(self, request: Request, code: str) -> Response:
-        loader = services.disable(user=request.user, loader=services.get_loader(code))
-        return _loader_answer(loader)
+        loader = services.disable(
+            user=request.user, loader=services.get_loader(code, user=request.user)
+        )
+        return _loader_answer(request, loader)
 
 
 class LoaderCopy(APIView):
@@ -170,12 +179,12 @@ class LoaderCopy(APIView):
         db_code = body.get("source_database")
         copied = services.copy_loader(
             user=request.user,
-            loader=services.get_loader(code),
+            loader=services.get_loader(code, user=request.user),
             loader_code=body["loader_code"],
-            source=services.get_source(db_code) if db_code else None,
+            source=services.get_source(db_code, user=request.user) if db_code else None,
             domain=body.get("domain"),
         )
-        return _loader_answer(copied, status.HTTP_201_CREATED)
+        return _loader_answer(request, copied, status.HTTP_201_CREATED)
 
 
 class VersionList(ListAPIView[LoaderVersion]):
@@ -185,7 +194,7 @@ class VersionList(ListAPIView[LoaderVersion]):
     serializer_class = VersionAnswer
 
     def get_queryset(self) -> QuerySet[LoaderVersion]:
-        loader = services.get_loader(self.kwargs["code"])
+        loader = services.get_loader(self.kwargs["code"], user=self.request.user)
         return loader.versions.select_related("loader", "submitted_by", "decided_by")
 
 
@@ -195,7 +204,7 @@ class VersionDetail(APIView):
     needs = {"GET": Permission.VIEW}
 
     def get(self, request: Request, code: str, number: str) -> Response:
-        version = services.get_version(services.get_loader(code), int(number))
+        version = services.get_version(services.get_loader(code, user=request.user), int(number))
         answer: dict[str, Any] = dict(VersionAnswer(version).data)
         shown = services.show_sql(user=request.user, loader_code=code, version=version.number)
         answer["definition"] = governed_values(version.definition, with_sql=shown)
@@ -209,9 +218,11 @@ class VersionRestore(APIView):
 
     def post(self, request: Request, code: str, number: str) -> Response:
         loader = services.restore_version(
-            user=request.user, loader=services.get_loader(code), number=int(number)
+            user=request.user,
+            loader=services.get_loader(code, user=request.user),
+            number=int(number),
         )
-        return _loader_answer(loader)
+        return _loader_answer(request, loader)
 
 
 class VersionDiff(APIView):
@@ -221,7 +232,7 @@ class VersionDiff(APIView):
 
     def get(self, request: Request, code: str) -> Response:
         numbers = valid_parameters(DiffParameters, request)
-        loader = services.get_loader(code)
+        loader = services.get_loader(code, user=request.user)
         before, now = (
             services.get_version(loader, numbers[name]).definition for name in ("from", "to")
         )
@@ -265,7 +276,7 @@ class SourceList(ListAPIView[SourceDatabase]):
     serializer_class = SourceBody
 
     def get_queryset(self) -> QuerySet[SourceDatabase]:
-        return SourceDatabase.objects.all()
+        return SourceDatabase.objects.visible_to(self.request.user)
 
     def post(self, request: Request) -> Response:
         source = services.create_source(user=request.user, values=valid_body(SourceBody, request))
@@ -278,12 +289,12 @@ class SourceDetail(APIView):
     needs = {"GET": Permission.VIEW_SQL, "PATCH": Permission.MANAGE_SOURCES}
 
     def get(self, request: Request, code: str) -> Response:
-        return Response(SourceBody(services.get_source(code)).data)
+        return Response(SourceBody(services.get_source(code, user=request.user)).data)
 
     def patch(self, request: Request, code: str) -> Response:
         values = valid_body(SourceBody, request, partial=True)
         source = services.update_source(
-            user=request.user, source=services.get_source(code), values=values
+            user=request.user, source=services.get_source(code, user=request.user), values=values
         )
         return Response(SourceBody(source).data)
 
@@ -294,7 +305,9 @@ class SourceTest(APIView):
     needs = {"POST": Permission.MANAGE_SOURCES}
 
     def post(self, request: Request, code: str) -> Response:
-        report = services.try_source(user=request.user, source=services.get_source(code))
+        report = services.try_source(
+            user=request.user, source=services.get_source(code, user=request.user)
+        )
         return Response(asdict(report))
 
 
@@ -304,7 +317,9 @@ class SourceInspect(APIView):
     needs = {"POST": Permission.MANAGE_SOURCES}
 
     def post(self, request: Request, code: str) -> Response:
-        source = services.inspect_source(user=request.user, source=services.get_source(code))
+        source = services.inspect_source(
+            user=request.user, source=services.get_source(code, user=request.user)
+        )
         return Response(
             {
                 "db_code": source.db_code,
@@ -315,6 +330,6 @@ class SourceInspect(APIView):
         )
 
 
-def _loader_answer(loader: Loader, code: int = status.HTTP_200_OK) -> Response:
-    fresh: Any = services.get_loader(loader.loader_code)
+def _loader_answer(request: Request, loader: Loader, code: int = status.HTTP_200_OK) -> Response:
+    fresh: Any = services.get_loader(loader.loader_code, user=request.user)
     return Response(LoaderAnswer(fresh).data, status=code)

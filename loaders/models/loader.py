@@ -10,6 +10,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
+from accounts.object_access import granted_ids, is_restricted
+from accounts.roles import User
 from core.encrypted_fields import EncryptedTextField
 from core.history import SealedHistory
 from core.ids import uuid7
@@ -54,6 +56,15 @@ class LogLevel(models.TextChoices):
 
 class LoaderQuerySet(models.QuerySet["Loader"]):
     """Named queries over loaders."""
+
+    def visible_to(self, user: User) -> LoaderQuerySet:
+        """Loaders that the user reaches: granted to a team of theirs, or over a source that is."""
+        if not is_restricted(user):
+            return self
+        return self.filter(
+            models.Q(pk__in=granted_ids(user, Loader))
+            | models.Q(source_database__in=granted_ids(user, SourceDatabase))
+        )
 
     def runnable(self) -> LoaderQuerySet:
         """Loaders whose runs may be dispatched at all."""

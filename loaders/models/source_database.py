@@ -9,6 +9,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 
+from accounts.object_access import granted_ids, is_restricted
+from accounts.roles import User
 from core.encrypted_fields import EncryptedTextField
 from core.history import SealedHistory
 from core.ids import uuid7
@@ -38,6 +40,16 @@ def quarter_of_slots() -> int:
 def deployment_environment() -> str:
     """The environment of this deployment, the only one whose sources it may read."""
     return str(settings.DEPLOYMENT_ENVIRONMENT)
+
+
+class SourceDatabaseQuerySet(models.QuerySet["SourceDatabase"]):
+    """Named queries over sources."""
+
+    def visible_to(self, user: User) -> SourceDatabaseQuerySet:
+        """Sources that the user reaches: granted to a team of theirs."""
+        if not is_restricted(user):
+            return self
+        return self.filter(pk__in=granted_ids(user, SourceDatabase))
 
 
 class SourceDatabase(models.Model):
@@ -105,6 +117,7 @@ class SourceDatabase(models.Model):
         table_name="source_databases_history",
         excluded_fields=["read_only_verdict", "read_only_checked_at", "read_only_findings"],
     )
+    objects = SourceDatabaseQuerySet.as_manager()
 
     class Meta:
         db_table = "source_databases"

@@ -11,7 +11,9 @@ from loaders.services.definitions import (
 from loaders.services.drafting import edited_by, has_edited
 from loaders.services.enabling import disable, enable
 from loaders.services.fitness import approved_definition, report_tampering
+from loaders.services.reach import require_on, require_reach
 from loaders.services.sources import create_source, get_source, update_source
+from loaders.services.teams import set_teams
 from loaders.services.testing import inspect_source, try_source
 from loaders.services.versions import copy_loader, get_version, restore_version
 from loaders.services.viewing import show_sql
@@ -36,8 +38,11 @@ __all__ = [
     "move_watermark",
     "reject",
     "report_tampering",
+    "require_on",
+    "require_reach",
     "restore_version",
     "set_log_level",
+    "set_teams",
     "show_sql",
     "submit",
     "try_source",

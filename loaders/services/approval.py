@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.roles import Permission, User, require, require_person
+from accounts.roles import Permission, User, require_person
 from audit.models import LoaderEvent
 from audit.services import emit, record
 from core.clock import database_now
@@ -35,6 +35,7 @@ from loaders.policies import LoaderKind
 from loaders.rules import documentation_errors
 from loaders.services.archiving import locked_loader
 from loaders.services.drafting import SUBMITTED, has_edited
+from loaders.services.reach import require_on
 from loaders.sql_guard import validate
 from loaders.validation import check, check_runnable
 
@@ -43,9 +44,10 @@ from loaders.validation import check, check_runnable
 def submit(*, user: User, loader: Loader, comment: str = "") -> LoaderVersion:
     """Freeze the draft as a numbered version that waits for a second person.
 
-    Raises PermissionDeniedError, InvalidTransitionError, ValidationFailedError, SqlInvalidError.
+    Raises PermissionDeniedError, LoaderNotFoundError, InvalidTransitionError,
+    ValidationFailedError, SqlInvalidError.
     """
-    require(user, Permission.EDIT_LOADERS)
+    require_on(user, Permission.EDIT_LOADERS, loader)
     require_person(user)
     loader = _locked(loader)
     _move(loader, ApprovalStatus.PENDING_APPROVAL)
@@ -76,10 +78,10 @@ def approve(
     """Approve the waiting version. Nobody approves what they edited; superusers included.
     `version` is the number that the user looked at: no other is approved in its place.
 
-    Raises PermissionDeniedError, InvalidTransitionError, SelfApprovalError, and
-    DefinitionTamperedError if the rows are not what was submitted.
+    Raises PermissionDeniedError, LoaderNotFoundError, InvalidTransitionError, SelfApprovalError,
+    and DefinitionTamperedError if the rows are not what was submitted.
     """
-    require(user, Permission.APPROVE)
+    require_on(user, Permission.APPROVE, loader)
     loader = _locked(loader)
     _move(loader, ApprovalStatus.APPROVED)
     waiting = _pending(loader, version)
@@ -108,10 +110,10 @@ def reject(
     """Reject the waiting version; a comment is needed so that its author knows why. `version` as
     for `approve`.
 
-    Raises PermissionDeniedError, ValidationFailedError, InvalidTransitionError,
-    DefinitionTamperedError.
+    Raises PermissionDeniedError, LoaderNotFoundError, ValidationFailedError,
+    InvalidTransitionError, DefinitionTamperedError.
     """
-    require(user, Permission.APPROVE)
+    require_on(user, Permission.APPROVE, loader)
     if not comment.strip():
         raise ValidationFailedError(
             "Say in a comment why you reject it.",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from accounts.roles import Permission, User, require
+from accounts.roles import Permission, User
 from audit.services import record
 from core.clock import database_now
 from loaders.exceptions import LoaderArchivedError
 from loaders.models import Loader
+from loaders.services.reach import require_on
 
 
 def locked_loader(loader: Loader) -> Loader:
@@ -25,7 +26,7 @@ def locked_loader(loader: Loader) -> Loader:
 def archive_loader(*, user: User, loader: Loader) -> Loader:
     """Disable the loader for good and hide it. What runs now ends in its own time; signals,
     versions and history are kept. Raises PermissionDeniedError, LoaderArchivedError."""
-    require(user, Permission.ARCHIVE)
+    require_on(user, Permission.ARCHIVE, loader)
     loader = locked_loader(loader)
     loader.enabled = False
     loader.archived_at = database_now()

@@ -11,10 +11,10 @@ from django.db import transaction
 
 from accounts.roles import Permission, User, require
 from audit.services import record
-from loaders.exceptions import LoaderNotFoundError
 from loaders.models import Loader, LoaderState
 from loaders.services.archiving import locked_loader
 from loaders.services.drafting import CREATED, return_to_draft
+from loaders.services.reach import no_loader, require_on, require_source_of
 from loaders.validation import apply_values, check, save_new
 
 _UNGOVERNED = frozenset(
@@ -37,23 +37,25 @@ EDITABLE = _UNGOVERNED | _GOVERNED
 _HIDDEN = "loader_sql"
 
 
-def get_loader(loader_code: str) -> Loader:
-    """The loader with this code, its state and source. Raises LoaderNotFoundError."""
+def get_loader(loader_code: str, *, user: User) -> Loader:
+    """The loader with this code, its state and source, for somebody who reaches it. Raises
+    LoaderNotFoundError."""
+    loaders = Loader.objects.visible_to(user).select_related("state", "source_database")
     try:
-        return Loader.objects.select_related("state", "source_database").get(
-            loader_code=loader_code
-        )
+        return loaders.get(loader_code=loader_code)
     except Loader.DoesNotExist:
-        raise LoaderNotFoundError(f"There is no loader {loader_code}.") from None
+        raise no_loader(loader_code) from None
 
 
 @transaction.atomic
 def create_loader(*, user: User, values: Mapping[str, Any]) -> Loader:
     """Add a loader as a draft, disabled unless `enabled` is given (which never lets it run before
-    a second person approved it). Raises PermissionDeniedError, ValidationFailedError."""
+    a second person approved it). Raises PermissionDeniedError, ValidationFailedError, and
+    SourceNotFoundError for a source that the user does not reach."""
     require(user, Permission.EDIT_LOADERS)
     loader = Loader()
     apply_values(loader, values, EDITABLE | {"loader_code", "kind", "enabled"})
+    require_source_of(user, loader)
     check(loader, forbidden=_naming(loader.loader_code))
     save_new(loader, code="loader_code")
     LoaderState.objects.create(loader=loader)
@@ -70,13 +72,16 @@ def create_loader(*, user: User, values: Mapping[str, Any]) -> Loader:
 @transaction.atomic
 def update_loader(*, user: User, loader: Loader, values: Mapping[str, Any]) -> Loader:
     """Change a loader; a governed change returns it to DRAFT at once (spec 3). Raises
-    PermissionDeniedError, LoaderArchivedError, ValidationFailedError."""
-    require(user, Permission.EDIT_LOADERS)
+    PermissionDeniedError, LoaderNotFoundError, LoaderArchivedError, ValidationFailedError, and
+    SourceNotFoundError for another source that the user does not reach."""
+    require_on(user, Permission.EDIT_LOADERS, loader)
     loader = locked_loader(loader)
     before = _shown(loader, EDITABLE)
     changed = apply_values(loader, values, EDITABLE)
     if not changed:
         return loader
+    if "source_database" in changed:
+        require_source_of(user, loader)
     check(loader)
     loader.save()
     if changed & _GOVERNED:
@@ -96,7 +101,7 @@ def update_loader(*, user: User, loader: Loader, values: Mapping[str, Any]) -> L
 def set_log_level(*, user: User, loader: Loader, level: str) -> Loader:
     """How much the loader's runs log from the next run on; empty is the portal's own level.
     Raises PermissionDeniedError, LoaderArchivedError, ValidationFailedError."""
-    require(user, Permission.SET_LOG_LEVELS)
+    require_on(user, Permission.SET_LOG_LEVELS, loader)
     loader = locked_loader(loader)
     before = loader.log_level
     apply_values(loader, {"log_level": level}, {"log_level"})

@@ -5,16 +5,17 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.roles import Permission, User, require
+from accounts.roles import Permission, User
 from audit.services import record
 from loaders.models import Loader, LoaderState
 from loaders.services.archiving import locked_loader
+from loaders.services.reach import require_on
 
 
 @transaction.atomic
 def enable(*, user: User, loader: Loader) -> Loader:
     """Let the loader run; it is due at once. Already enabled is no error. Raises
-    PermissionDeniedError, LoaderArchivedError."""
+    PermissionDeniedError, LoaderNotFoundError, LoaderArchivedError."""
     return _switch(user, loader, to=True)
 
 
@@ -25,7 +26,7 @@ def disable(*, user: User, loader: Loader) -> Loader:
 
 
 def _switch(user: User, loader: Loader, *, to: bool) -> Loader:
-    require(user, Permission.RUN)
+    require_on(user, Permission.RUN, loader)
     loader = locked_loader(loader)
     if loader.enabled == to:
         return loader

@@ -12,9 +12,9 @@ from accounts.roles import Permission, User, require
 from audit.services import record
 from core.clock import database_now
 from loaders.dialects import DatabaseType
-from loaders.exceptions import SourceNotFoundError
 from loaders.models import Loader, LoaderState, ReadOnlyVerdict, SourceDatabase
 from loaders.services.drafting import return_to_draft
+from loaders.services.reach import no_source, require_on
 from loaders.validation import apply_values, check, save_new
 
 _SECRET = "password"  # noqa: S105 - the name of a field
@@ -38,12 +38,12 @@ _ACCOUNT = frozenset({"host", "port", "db_type", "db_name", "user_name"})
 """What makes the permission inspector's last verdict one about another account."""
 
 
-def get_source(db_code: str) -> SourceDatabase:
-    """The source with this code. Raises SourceNotFoundError."""
+def get_source(db_code: str, *, user: User) -> SourceDatabase:
+    """The source with this code, for somebody who reaches it. Raises SourceNotFoundError."""
     try:
-        return SourceDatabase.objects.get(db_code=db_code)
+        return SourceDatabase.objects.visible_to(user).get(db_code=db_code)
     except SourceDatabase.DoesNotExist:
-        raise SourceNotFoundError(f"There is no source database {db_code}.") from None
+        raise no_source(db_code) from None
 
 
 @transaction.atomic
@@ -71,7 +71,7 @@ def update_source(
     """Change a source; a governed change returns its loaders to DRAFT and makes the user an
     editor of each (spec 1, 3). An empty password keeps the stored one. Loaders that wait for
     somebody to do something are tried again."""
-    require(user, Permission.MANAGE_SOURCES)
+    require_on(user, Permission.MANAGE_SOURCES, source)
     source = SourceDatabase.objects.select_for_update(no_key=True).get(pk=source.pk)
     changes = {name: value for name, value in values.items() if name != _SECRET or value}
     before = _shown(source, EDITABLE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from accounts.roles import Permission, User, require
+from accounts.roles import Permission, User
 from audit.services import record
 from core.clock import database_now
 from loaders.connectors import connection_test
@@ -10,6 +10,7 @@ from loaders.connectors.connection_test import ConnectionReport
 from loaders.connectors.privileges import PrivilegeReport
 from loaders.exceptions import SourceTestFailedError
 from loaders.models import ReadOnlyVerdict, SourceDatabase
+from loaders.services.reach import require_on
 
 
 def try_source(*, user: User, source: SourceDatabase) -> ConnectionReport:
@@ -19,7 +20,7 @@ def try_source(*, user: User, source: SourceDatabase) -> ConnectionReport:
     does not answer is a report too, not an error, and leaves the last verdict standing.
     Raises PermissionDeniedError.
     """
-    require(user, Permission.MANAGE_SOURCES)
+    require_on(user, Permission.MANAGE_SOURCES, source)
     report = connection_test.test_connection(source.profile(), source.password)
     if report.privileges is not None:
         _keep_verdict(source, report.privileges)

@@ -9,13 +9,13 @@ from typing import Any
 
 from django.db import transaction
 
-from accounts.roles import Permission, User, require
+from accounts.roles import Permission, User
 from audit.services import record
 from loaders.definition import Definition
 from loaders.exceptions import DefinitionTamperedError, VersionNotFoundError
 from loaders.models import Loader, LoaderVersion, SourceDatabase
 from loaders.services.definitions import EDITABLE, create_loader, update_loader
-from loaders.services.sources import get_source
+from loaders.services.reach import no_source, require_on
 
 
 def get_version(loader: Loader, number: int) -> LoaderVersion:
@@ -38,8 +38,10 @@ def copy_loader(
     """A new draft, disabled, with the loader's definition, over the same or another source, in
     the same or another domain. An archived loader may be copied too.
 
-    Raises PermissionDeniedError, ValidationFailedError (a code that is taken or malformed).
+    Raises PermissionDeniedError, LoaderNotFoundError, SourceNotFoundError, ValidationFailedError
+    (a code that is taken or malformed).
     """
+    require_on(user, Permission.EDIT_LOADERS, loader)
     values = {name: getattr(loader, name) for name in EDITABLE}
     values |= {
         "loader_code": loader_code,
@@ -63,10 +65,10 @@ def restore_version(*, user: User, loader: Loader, number: int) -> Loader:
     """Make a draft of an old version; it runs only once a second person approved it again.
 
     The source is taken by its code, as it is now. Raises PermissionDeniedError,
-    VersionNotFoundError, SourceNotFoundError, and DefinitionTamperedError if the stored version
-    is not the one that was submitted.
+    LoaderNotFoundError, VersionNotFoundError, SourceNotFoundError, and DefinitionTamperedError if
+    the stored version is not the one that was submitted.
     """
-    require(user, Permission.EDIT_LOADERS)
+    require_on(user, Permission.EDIT_LOADERS, loader)
     version = get_version(loader, number)
     submitted = Definition(loader.pk, loader.loader_code, version.definition)
     if not submitted.matches(version.digest, number):
@@ -95,5 +97,14 @@ def _values_of(version: LoaderVersion) -> dict[str, Any]:
     if values.get("offset_hours") is not None:
         values["offset_hours"] = Decimal(values["offset_hours"])
     if stored["source_database"] is not None:
-        values["source_database"] = get_source(stored["source_database"]["db_code"])
+        values["source_database"] = _source(stored["source_database"]["db_code"])
     return values
+
+
+def _source(db_code: str) -> SourceDatabase:
+    """The source that the version names; whether the user may have the loader read it is asked
+    where the loader is changed."""
+    source = SourceDatabase.objects.filter(db_code=db_code).first()
+    if source is None:
+        raise no_source(db_code)
+    return source

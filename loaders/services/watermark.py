@@ -6,13 +6,14 @@ from datetime import datetime
 
 from django.db import transaction
 
-from accounts.roles import Permission, User, require
+from accounts.roles import Permission, User
 from audit.services import record
 from core.clock import database_now
 from loaders.exceptions import ValidationFailedError
 from loaders.models import Loader, LoaderState
 from loaders.rules import EARLIEST, LATEST
 from loaders.services.archiving import locked_loader
+from loaders.services.reach import require_on
 
 
 @transaction.atomic
@@ -23,9 +24,9 @@ def move_watermark(
     at once. A run under way then rolls back: what it read was planned from the old watermark.
     Signals that stand are replaced or kept as the loader's purge strategy says.
 
-    Raises PermissionDeniedError, LoaderArchivedError, ValidationFailedError.
+    Raises PermissionDeniedError, LoaderNotFoundError, LoaderArchivedError, ValidationFailedError.
     """
-    require(user, Permission.RUN)
+    require_on(user, Permission.RUN, loader)
     _check(watermark, reason)
     locked_loader(loader)
     state = LoaderState.objects.select_for_update(no_key=True).get(pk=loader.pk)

@@ -15,6 +15,7 @@ from django.urls import URLPattern, URLResolver, reverse
 from accounts.admin_access import PortalModelAdmin
 from accounts.admin_actions import ActionPageAdmin
 from accounts.roles import Role
+from accounts.teams import create_team
 from execution.models import (
     CoverageInterval,
     LoaderExecutionLock,
@@ -50,6 +51,7 @@ MODELS = {
     "execution_maintenancejob": (ENTITLED, frozenset()),
     "audit_auditevent": (ADMIN, frozenset()),
     "auth_user": (ADMIN, ADMIN),
+    "accounts_team": (ADMIN, ADMIN),
 }
 """Who may open a model's list and pages, and who its form for a new one."""
 
@@ -139,6 +141,7 @@ class Place:
             "execution_maintenancejob": job,
             "audit_auditevent": event,
             "auth_user": self.people.viewer,
+            "accounts_team": create_team(actor=self.people.admin, values={"name": "Shop"}),
         }
 
     def user(self, role: Role) -> Any:
@@ -175,6 +178,9 @@ def pages(place: Place) -> list[tuple[str, frozenset[Role]]]:
         ]
     key = [place.people.viewer.pk]
     listed.append((reverse("admin:auth_user_password_change", args=key), ADMIN))
+    for name in ("loaders_loader", "loaders_sourcedatabase"):
+        key = [place.objects[name].pk]
+        listed.append((reverse(f"admin:{name}_teams", args=key), ADMIN))
     return listed
 
 
@@ -278,7 +284,8 @@ def test_every_page_of_the_console_is_in_these_tables() -> None:
     parts = ("changelist", "change", "add", "delete", "history")
     known = {f"{model}_{part}" for model in MODELS for part in parts}
     known |= {"loaders_loader_do", "execution_loadhistory_do", "auth_user_password_change"}
-    known |= {"loaders_loaderversion_restore", "loaders_sourcedatabase_do"}
+    known |= {"loaders_loaderversion_restore", "loaders_sourcedatabase_do", "accounts_team_do"}
+    known |= {"loaders_loader_teams", "loaders_sourcedatabase_teams"}
     assert names(admin.site.urls[0]) - known - WITHOUT_ROLE - OTHER == set()
 
 

@@ -40,6 +40,10 @@ class Client:
         """DELETE below `/api/v1/`."""
         return self._answer(self._http.delete(f"{ROOT}/{path}"))
 
+    def put(self, path: str, body: Any) -> tuple[int, Any]:
+        """PUT a JSON body."""
+        return self._answer(self._http.put(f"{ROOT}/{path}", body, format="json"))
+
     @staticmethod
     def _answer(response: Any) -> tuple[int, Any]:
         return response.status_code, response.json() if response.content else None

@@ -16,9 +16,9 @@ def main() -> None:
     from core.errors import PortalError
     from execution.models import Trigger
     from execution.services import dispatch
-    from loaders.services import get_loader
+    from loaders.models import Loader
 
-    loader = get_loader(sys.argv[1])
+    loader = Loader.objects.get(loader_code=sys.argv[1])
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.readline()

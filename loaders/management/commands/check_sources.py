@@ -70,7 +70,8 @@ class CheckSources(Act):
 
     def run(self, call: Call) -> Answer:
         codes = call.options["codes"]
-        sources = [get_source(code) for code in codes] or list(SourceDatabase.objects.all())
+        named = [get_source(code, user=call.user) for code in codes]
+        sources = named or list(SourceDatabase.objects.visible_to(call.user))
         verdicts = [_try(call, source) for source in sources]
         passed = all(verdict.passed for verdict in verdicts)
         advice = {v.report.db_code: text for v in verdicts if (text := v.advice())}

@@ -1,0 +1,48 @@
+"""Endpoints of grants: which teams reach a loader or a source."""
+
+from __future__ import annotations
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.object_access import teams_of
+from accounts.roles import Permission
+from accounts.teams import teams_named
+from core.api.views import valid_body
+from loaders import services
+from loaders.api.serializers import TeamsBody
+from loaders.models import Loader, SourceDatabase
+
+
+class _Teams(APIView):
+    """The teams of one object: read them, or give all of them anew."""
+
+    needs = {"GET": Permission.MANAGE_USERS, "PUT": Permission.MANAGE_USERS}
+
+    def get(self, request: Request, code: str) -> Response:
+        return Response({"teams": [team.name for team in teams_of(self.found(request, code))]})
+
+    def put(self, request: Request, code: str) -> Response:
+        names = valid_body(TeamsBody, request)["teams"]
+        found = self.found(request, code)
+        granted = services.set_teams(user=request.user, obj=found, teams=teams_named(names))
+        return Response({"teams": [team.name for team in granted]})
+
+    def found(self, request: Request, code: str) -> Loader | SourceDatabase:
+        """The object that the address names."""
+        raise NotImplementedError
+
+
+class LoaderTeams(_Teams):
+    """Teams of a loader."""
+
+    def found(self, request: Request, code: str) -> Loader:
+        return services.get_loader(code, user=request.user)
+
+
+class SourceTeams(_Teams):
+    """Teams of a source."""
+
+    def found(self, request: Request, code: str) -> SourceDatabase:
+        return services.get_source(code, user=request.user)
