@@ -14,14 +14,14 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.admin_actions import PageAction
+from accounts.admin_actions import ActionPageAdmin, PageAction
 from accounts.object_access import reaches
 from accounts.roles import Permission, User, may
 from core.display import NOTHING, Tone, badge, instant_text, span_text
 from core.encrypted_fields import unreadable
 from loaders.admin.actions import APPROVE, ARCHIVE, COPY, DISABLE, ENABLE, REJECT, SUBMIT, WATERMARK
 from loaders.admin.forms import LoaderForm
-from loaders.admin.teams import GrantedPageAdmin
+from loaders.admin.teams import TEAMS
 from loaders.dialects import DatabaseType
 from loaders.models import ApprovalStatus, Loader, LoadStatus
 from loaders.policies import LoaderKind
@@ -96,7 +96,7 @@ class ArchivedFilter(admin.SimpleListFilter):
         return queryset.filter(archived_at__isnull=self.value() != "yes")
 
 
-class LoaderAdmin(GrantedPageAdmin):
+class LoaderAdmin(ActionPageAdmin):
     """The loader's definition. SQL, and what the guard says of it, only for those who may see it:
     for others it is not even in the page's source."""
 
@@ -111,6 +111,7 @@ class LoaderAdmin(GrantedPageAdmin):
         ENABLE,
         DISABLE,
         COPY,
+        TEAMS,
         WATERMARK,
         ARCHIVE,
     )

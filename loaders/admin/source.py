@@ -11,12 +11,12 @@ from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.admin_actions import PageAction
+from accounts.admin_actions import ActionPageAdmin, PageAction
 from accounts.roles import Permission
 from core.display import NOTHING, Tone, badge, instant_text
 from loaders.admin.actions import TEST
 from loaders.admin.forms import SourceForm
-from loaders.admin.teams import GrantedPageAdmin
+from loaders.admin.teams import TEAMS
 from loaders.models import ReadOnlyVerdict, SourceDatabase
 
 _VERDICT = {
@@ -26,11 +26,11 @@ _VERDICT = {
 }
 
 
-class SourceDatabaseAdmin(GrantedPageAdmin):
+class SourceDatabaseAdmin(ActionPageAdmin):
     """Connection profiles."""
 
     audited_as = "source"
-    page_actions: Sequence[PageAction] = (TEST,)
+    page_actions: Sequence[PageAction] = (TEST, TEAMS)
     view_permission = Permission.VIEW_SQL
     add_permission = Permission.MANAGE_SOURCES
     change_permission = Permission.MANAGE_SOURCES

@@ -1,79 +1,60 @@
-"""The page on which an administrator chooses the teams that a loader or source is granted to."""
+"""The button with which an administrator grants a loader or source to teams."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
-from django.contrib import messages
-from django.contrib.admin.utils import quote, unquote
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
+from django.utils.html import format_html
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from accounts.admin_actions import ActionPageAdmin, PageAction
+from accounts.admin_actions import ActionForm, PageAction
 from accounts.models import Team
 from accounts.object_access import teams_of
-from accounts.roles import Permission, may
+from accounts.roles import Permission, User
+from loaders.models import Loader, SourceDatabase
 from loaders.services import set_teams
 
 
-class TeamsForm(forms.Form):
+class TeamsForm(ActionForm):
     """Teams to choose from."""
 
+    note = (
+        "Where the portal goes by teams, operators and approvers reach only what a team of theirs "
+        "is granted. Who is granted a source reaches its loaders too."
+    )
     teams = forms.ModelMultipleChoiceField(
         queryset=Team.objects.order_by("name"),
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )
 
-
-class GrantedPageAdmin(ActionPageAdmin):
-    """A page of an object that teams may be granted, with a button that leads to them."""
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        teams = PageAction(
-            "teams",
-            "Teams",
-            "group",
-            Permission.MANAGE_USERS,
-            lambda _, __: "",
-            link=lambda obj: reverse(f"admin:{self._name('teams')}", args=[quote(obj.pk)]),
+        new = reverse("admin:accounts_team_add")
+        self.fields["teams"].help_text = format_html(
+            '<a class="lp-link" href="{}">New team</a>', new
         )
-        self.page_actions = (*self.page_actions, teams)
 
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.teams_view)
-        address = path("<path:object_id>/teams/", view, name=self._name("teams"))
-        return [address, *super().get_urls()]
+    @classmethod
+    def initial_of(cls, obj: Loader | SourceDatabase) -> dict[str, Any]:
+        return {"teams": teams_of(obj)}
 
-    def teams_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The choice; a POST stores it."""
-        if not may(request.user, Permission.MANAGE_USERS):
-            raise PermissionDenied
-        found = self.get_object(request, unquote(object_id))
-        if found is None:
-            raise Http404
-        form = TeamsForm(request.POST or None, initial={"teams": teams_of(found)})
-        if request.method == "POST":
-            form = TeamsForm(request.POST)
-            if form.is_valid():
-                granted = set_teams(user=request.user, obj=found, teams=form.cleaned_data["teams"])
-                names = ", ".join(team.name for team in granted) or "no team"
-                messages.success(request, f"{found} is granted to {names}.")
-                return redirect(reverse(f"admin:{self._name('change')}", args=[quote(found.pk)]))
-        context = {
-            **self.admin_site.each_context(request),
-            "model_admin": self,
-            "title": f"Teams of {found}",
-            "form": form,
-            "has_teams": Team.objects.exists(),
-            "back": reverse(f"admin:{self._name('change')}", args=[quote(found.pk)]),
-            "object_name": str(found),
-            "new_team": reverse("admin:accounts_team_add"),
-        }
-        return TemplateResponse(request, "console/teams.html", context)
+
+def _grant(user: User, obj: Loader | SourceDatabase, *, teams: Iterable[Team]) -> str:
+    granted = set_teams(user=user, obj=obj, teams=teams)
+    names = ", ".join(team.name for team in granted) or "no team"
+    return f"{obj} is granted to {names}."
+
+
+TEAMS = PageAction(
+    "teams",
+    "Teams",
+    "group",
+    Permission.MANAGE_USERS,
+    lambda _, __: "",
+    act=_grant,
+    form=TeamsForm,
+)

@@ -36,7 +36,7 @@ def test_an_operator_sees_a_loader_once_an_administrator_grants_its_source_to_th
         admin.open(admin.address_of("loaders/sourcedatabase", "SHOP"))
         admin.click(admin.action("teams"))
         admin.page.get_by_label("Shop team").check()
-        admin.click(admin.page.locator("#teams button[type=submit]"))
+        admin.click(admin.page.locator("#action-form button[type=submit]"))
         assert "SHOP is granted to Shop team." in admin.text()
         operator.open(operator.address_of("loaders/loader", "ORDERS"))
         assert operator.action("enable").count() == 1

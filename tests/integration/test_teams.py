@@ -151,7 +151,7 @@ def test_the_console_grants_loaders_and_sources(people: People, kind: str) -> No
     )
     teams = [make_team(people, "Shop"), make_team(people, "Store")]
     client = client_of(people.admin)
-    address = reverse(f"admin:{name}_teams", args=[obj.pk])
+    address = reverse(f"admin:{name}_do", args=[obj.pk, "teams"])
     change = reverse(f"admin:{name}_change", args=[obj.pk])
     assert address in client.get(change).content.decode()
     assert client.post(address, {"teams": [team.pk for team in teams]})["Location"] == change
