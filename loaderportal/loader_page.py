@@ -21,7 +21,13 @@ from core.display import instant_text, number_text, span_text, window_text
 from core.window import Window
 from execution.admin import COVERAGE_TONES, duration_text, status_badge
 from execution.coverage import CoverageState, Interval, complete
-from execution.models import CoverageInterval, LoaderExecutionLock, LoadHistory, Trigger
+from execution.models import (
+    CoverageInterval,
+    LoaderExecutionLock,
+    LoadHistory,
+    SourceBreaker,
+    Trigger,
+)
 from execution.services import run_now
 from loaders.admin.loader import LoaderAdmin
 from loaders.models import ApprovalStatus, Loader
@@ -78,8 +84,21 @@ class LoaderPageAdmin(LoaderAdmin):
 
     def facts(self, request: HttpRequest, loader: Loader) -> Iterable[tuple[str, str]]:
         yield from super().facts(request, loader)
+        if (held := _source_hold(loader)) is not None:
+            yield "Source", held
         yield "Signals loaded", signals_text(loader.loader_code)
         yield "Newest signal (UTC)", instant_text(_newest_signal(loader.loader_code))
+
+
+def _source_hold(loader: Loader) -> str | None:
+    """Until when the loader's source is left alone, if its breaker is open."""
+    breaker = SourceBreaker.objects.filter(
+        source_id=loader.source_database_id, retry_at__isnull=False
+    ).first()
+    if breaker is None:
+        return None
+    until = instant_text(breaker.retry_at)
+    return f"Left alone until {until} after {breaker.failures} failures"
 
 
 def signals_text(loader_code: str) -> str:

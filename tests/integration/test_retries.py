@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client as Browser
+from django.urls import reverse
 
 from core.clock import database_now
 from execution import engine
@@ -154,3 +156,15 @@ def test_a_failing_statement_holds_no_other_loader_up(scene: Scene, fail: Fail) 
     for _ in range(4):
         scene.run()
     assert not SourceBreaker.objects.exists()
+
+
+def test_the_loaders_page_says_what_it_waits_for(scene: Scene, fail: Fail) -> None:
+    browser = Browser()
+    browser.force_login(scene.people.operator)
+    address = reverse("admin:loaders_loader_change", args=[scene.loader.pk])
+    hold(scene, seconds=100)
+    assert "after 3 failures" in browser.get(address).content.decode()
+    fail(SourceSqlError)
+    run_now(user=scene.people.operator, loader=scene.loader, trigger=Trigger.MANUAL)
+    scene.execute(LoadHistory.objects.get())
+    assert "Held until somebody mends or runs it" in browser.get(address).content.decode()
