@@ -20,7 +20,7 @@ from execution.services import no_execution, request_cancel, run_now
 from loaders.services import get_loader
 
 _ENCRYPTED = ("source_error", "stack_trace")
-_ENTITLED = frozenset({*_ENCRYPTED, "replica_name"})
+_ENTITLED = frozenset({*_ENCRYPTED, "replica_name", "capture"})
 
 
 class ExecutionRow(serializers.ModelSerializer[LoadHistory]):
@@ -77,7 +77,8 @@ class ExecutionRow(serializers.ModelSerializer[LoadHistory]):
         return execution.status == RunStatus.RUNNING and execution.claimed_at is None
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        """Source errors quote SQL and data: only those see them who may see SQL, and replicas."""
+        """Source errors quote SQL and data: only those see them who may see SQL; the same goes for
+        replicas and for where raw rows are kept."""
         fields: dict[str, Any] = super().get_fields()
         if not may(self.context["request"].user, Permission.VIEW_SQL):
             fields = {name: field for name, field in fields.items() if name not in _ENTITLED}
@@ -89,9 +90,10 @@ class ExecutionAnswer(ExecutionRow):
 
     source_error = serializers.CharField()
     stack_trace = serializers.CharField()
+    capture = serializers.JSONField()
 
     class Meta(ExecutionRow.Meta):
-        fields = (*ExecutionRow.Meta.fields, *_ENCRYPTED)
+        fields = (*ExecutionRow.Meta.fields, "capture", *_ENCRYPTED)
 
 
 class ExecutionFilter(serializers.Serializer[Any]):

@@ -19,6 +19,7 @@ from django.db import DatabaseError, connection, transaction
 from core.errors import PortalError
 from core.log_setup import logging_at
 from core.window import Window
+from execution.capture.opening import RunCapture, capture_of
 from execution.exceptions import (
     ControlDatabaseError,
     LockLostError,
@@ -139,10 +140,20 @@ def _load_part(claimed: Claimed, asked: Window, heartbeat: Heartbeat) -> tuple[W
         ensure_partitions(window)
         phases.ends("connect")
         logger.debug("run.connected", loader_code=claimed.loader_code, window_to=str(window.end))
-        with _transaction():
-            written = _transfer(claimed, window, source, phases)
-            is_cut = asked != claimed.window
-            commit(claimed, window, written, is_cut=is_cut, phases=phases.milliseconds)
+        with capture_of(claimed, window) as capture, _transaction():
+            written = _transfer(claimed, window, source, phases, capture)
+            captured = capture.complete()
+            if captured is not None:
+                phases.ends("capture")
+            commit(
+                claimed,
+                window,
+                written,
+                is_cut=asked != claimed.window,
+                phases=phases.milliseconds,
+                capture=captured,
+            )
+            capture.hand_over()
     return window, written
 
 
@@ -175,7 +186,11 @@ def _transaction() -> Iterator[None]:
 
 
 def _transfer(
-    claimed: Claimed, window: Window, source: SourceConnection, phases: Phases
+    claimed: Claimed,
+    window: Window,
+    source: SourceConnection,
+    phases: Phases,
+    capture: RunCapture,
 ) -> Written:
     """Purge, stream and write. The purge goes first: a source whose reader is silent for long
     gives up."""
@@ -198,7 +213,7 @@ def _transfer(
             registry=registry,
         )
         written = write(
-            batches=_within_cap(rows, governed.row_cap),
+            batches=capture.tee(rows.columns, _within_cap(rows, governed.row_cap)),
             encoder=encoder,
             registry=registry,
             strategy=claimed.purge_strategy,

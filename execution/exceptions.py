@@ -101,6 +101,12 @@ class ControlDatabaseError(TransientError):
     code = "CONTROL_DATABASE_FAILED"
 
 
+class CaptureFailedError(TransientError):
+    """The run's raw rows could not be kept, so nothing of it counts."""
+
+    code = "CAPTURE_FAILED"
+
+
 class UnexpectedError(TerminalError):
     """A defect of the portal; the stack trace is kept with the execution."""
 

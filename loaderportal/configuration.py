@@ -12,6 +12,7 @@ from croniter import croniter
 
 from core.env import ConfigurationError, Variable, one_of, read_all, switch, whole_number, words
 from core.keyring import Keyring
+from loaderportal.capture_url import capture_url
 
 _POSTGRES_SCHEMES = {"postgres", "postgresql"}
 
@@ -206,6 +207,19 @@ VARIABLES = (
         "When released locks past their retention are deleted: a cron expression, UTC.",
         _cron,
         default="0 2 * * *",
+    ),
+    Variable(
+        "LOADERPORTAL_RAW_CAPTURE_URL",
+        "Where loaders with raw capture keep their rows: a folder (`/path`, `file:///path`) or "
+        "`s3://bucket/prefix?region=...`; empty refuses such loaders. See `raw_capture.md`.",
+        capture_url,
+        default="",
+    ),
+    Variable(
+        "LOADERPORTAL_RAW_CAPTURE_DAYS",
+        "How long raw rows are kept, in days.",
+        whole_number(),
+        default=30,
     ),
     Variable(
         "LOADERPORTAL_DEFAULT_GRAIN_SECONDS",

@@ -150,6 +150,16 @@ def blackout_errors(text: str) -> Errors:
     return {}
 
 
+def capture_errors(*, captures: bool, has_place: bool) -> Errors:
+    """Raw rows are kept only where the portal has a place for them."""
+    if not captures or has_place:
+        return {}
+    return {
+        "raw_capture": "This portal has no place for raw rows: its operators must set "
+        "LOADERPORTAL_RAW_CAPTURE_URL first."
+    }
+
+
 def documentation_errors(description: str, owning_team: str, contact: str) -> Errors:
     """What a definition says of itself before anybody is asked to approve it (seed 000, phase 8:
     ownership, documentation standards)."""

@@ -176,6 +176,9 @@ class ExecutionAdmin(ActionPageAdmin):
             ("When", {"fields": course}),
             ("By whom, and what from", {"fields": origin}),
         ]
+        if obj is not None and obj.capture and may(request.user, Permission.VIEW_SQL):
+            kept = ("capture_path", ("capture_rows", "capture_bytes"))
+            sections.append(("Raw rows that were kept", {"fields": kept}))
         if obj is not None and obj.error_code:
             sections.insert(0, ("Error", {"fields": error}))
         return sections
@@ -230,6 +233,18 @@ class ExecutionAdmin(ActionPageAdmin):
     def version_shown(self, execution: LoadHistory) -> SafeString:
         address = reverse("admin:loaders_loaderversion_change", args=[execution.version_id])
         return format_html('<a class="lp-link" href="{}">{}</a>', address, execution.version.number)
+
+    @admin.display(description="File")
+    def capture_path(self, execution: LoadHistory) -> str:
+        return str((execution.capture or {}).get("path", NOTHING))
+
+    @admin.display(description="Rows")
+    def capture_rows(self, execution: LoadHistory) -> str:
+        return number_text((execution.capture or {}).get("rows"))
+
+    @admin.display(description="Bytes")
+    def capture_bytes(self, execution: LoadHistory) -> str:
+        return number_text((execution.capture or {}).get("bytes"))
 
     @admin.display(description="The source said")
     def source_error_shown(self, execution: LoadHistory) -> SafeString:

@@ -17,6 +17,7 @@ STALE_LOCKS = "stale locks"
 RELEASED_LOCKS = "released locks"
 PARTITIONS = "partitions ahead"
 REQUESTS = "expired requests"
+CAPTURES = "raw capture"
 
 
 def register_jobs() -> None:
@@ -25,6 +26,18 @@ def register_jobs() -> None:
     register(RELEASED_LOCKS, Cron(settings.LOCK_CLEANUP_CRON), delete_released_locks)
     register(PARTITIONS, Every(timedelta(days=1)), make_partitions_ahead, at_start=True)
     register(REQUESTS, Every(timedelta(hours=1)), expire_stale_requests)
+    register(CAPTURES, Every(timedelta(hours=1)), settle_captures, at_start=True)
+
+
+def settle_captures() -> int:
+    """Settle what runs left at the place for raw captures; returns how many files. Raises
+    CaptureFailedError."""
+    if not settings.RAW_CAPTURE_URL:
+        return 0
+    # Not at the top: pyarrow would add 30 MB to every process that knows the jobs.
+    from execution.capture.upkeep import settle_place
+
+    return settle_place()
 
 
 def make_partitions_ahead() -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 
@@ -104,6 +106,13 @@ class LoadHistory(models.Model):
     def window(self) -> Window:
         """The window that was asked for, UTC."""
         return Window(self.query_from_time, self.query_to_time)
+
+    @property
+    def capture(self) -> dict[str, Any] | None:
+        """`path`, `rows` and `bytes` of the raw rows that the run kept; None if it kept none. The
+        file itself may be past its days."""
+        found: dict[str, Any] | None = self.metadata.get("capture")
+        return found
 
     @property
     def shown_status(self) -> str:

@@ -33,6 +33,7 @@ class Claimed:
     history_id: UUID
     loader_id: UUID
     loader_code: str
+    version_number: int
     window: Window
     watermark: datetime | None
     is_live: bool
@@ -91,6 +92,7 @@ def prepare(lock: LoaderExecutionLock) -> Claimed:
         history_id=history.pk,
         loader_id=loader.id,
         loader_code=loader.loader_code,
+        version_number=version.number,
         window=Window(lock.window_from, lock.window_to),
         watermark=lock.watermark,
         is_live=lock.is_live,

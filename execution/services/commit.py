@@ -37,10 +37,12 @@ def commit(
     *,
     is_cut: bool = False,
     phases: Mapping[str, int] | None = None,
+    capture: Mapping[str, str | int] | None = None,
 ) -> None:
     """Make the run count: all of it, or nothing. `is_cut` says that the window is only a part of
-    the one that was asked for; `phases` are milliseconds. Raises LockLostError, RunCancelledError
-    and WatermarkMovedError, upon which the caller rolls back everything the run wrote."""
+    the one that was asked for; `phases` are milliseconds; `capture` tells where the run's raw
+    rows will stand. Raises LockLostError, RunCancelledError and WatermarkMovedError, upon which the
+    caller rolls back everything the run wrote."""
     state = LoaderState.objects.select_for_update(no_key=True).get(pk=claimed.loader_id)
     if claimed.is_live:
         _advance(state, claimed, window, written, is_cut=is_cut)
@@ -73,7 +75,7 @@ def commit(
         records_loaded=written.loaded,
         records_skipped=written.read - written.loaded,
         records_purged=written.purged,
-        metadata={"phases": dict(phases or {})},
+        metadata={"phases": dict(phases or {}), **({"capture": dict(capture)} if capture else {})},
         bytes_written=written.bytes,
     )
     if not finished:

@@ -16,6 +16,7 @@ from core.correlation import set_correlation_id
 from core.errors import DefinitionError, PortalError, TerminalError
 from execution.coverage import Outcome
 from execution.exceptions import (
+    CaptureFailedError,
     ControlDatabaseError,
     LeaseExpiredError,
     LockLostError,
@@ -46,7 +47,7 @@ from loaders.exceptions import (
 from loaders.models import Loader, LoaderState, LoadStatus
 from loaders.services import report_tampering
 
-_OURS = (ControlDatabaseError, LeaseExpiredError, NotClaimedError)
+_OURS = (CaptureFailedError, ControlDatabaseError, LeaseExpiredError, NotClaimedError)
 """What the source has no part in: the window is tried again without the loader's own interval."""
 
 _CALLED_OFF = (

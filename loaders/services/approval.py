@@ -32,7 +32,7 @@ from loaders.models import (
     SourceDatabase,
 )
 from loaders.policies import LoaderKind
-from loaders.rules import documentation_errors
+from loaders.rules import capture_errors, documentation_errors
 from loaders.services.archiving import locked_loader
 from loaders.services.drafting import SUBMITTED, has_edited
 from loaders.services.reach import require_on
@@ -51,7 +51,7 @@ def submit(*, user: User, loader: Loader, comment: str = "") -> LoaderVersion:
     require_person(user)
     loader = _locked(loader)
     _move(loader, ApprovalStatus.PENDING_APPROVAL)
-    check(loader, forbidden=_undocumented(loader))
+    check(loader, forbidden=_missing(loader))
     if loader.kind == LoaderKind.SQL:
         check_runnable(loader)
         _check_sql(loader)
@@ -153,11 +153,13 @@ def _expire(loader: Loader, oldest: datetime) -> bool:
     return True
 
 
-def _undocumented(loader: Loader) -> dict[str, str]:
-    """What a definition lacks before it is put to somebody; a test loader needs none of it."""
+def _missing(loader: Loader) -> dict[str, str]:
+    """What a definition lacks before it is put to somebody: a place for the raw rows that it keeps,
+    and the documentation that a test loader needs none of."""
+    errors = capture_errors(captures=loader.raw_capture, has_place=bool(settings.RAW_CAPTURE_URL))
     if loader.is_test:
-        return {}
-    return documentation_errors(loader.description, loader.owning_team, loader.contact)
+        return errors
+    return errors | documentation_errors(loader.description, loader.owning_team, loader.contact)
 
 
 def _check_sql(loader: Loader) -> None:
