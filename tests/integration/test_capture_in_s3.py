@@ -17,12 +17,15 @@ from execution.exceptions import CaptureFailedError
 from execution.maintenance.jobs import settle_captures
 from execution.models import RunStatus
 from loaderportal.capture_url import capture_url
+from signals.rows import Row
 from tests.servers import SourceServer
 from tests.servers.object_store import ObjectStore
 from tests.support.scenes import START, Scene, add_orders
 from tests.unit.test_capture import ORIGIN, PATH, keep
 
-ROWS = [[(b"%d" % n, None) for n in range(start, start + 1000)] for start in range(0, 5000, 1000)]
+ROWS: list[list[Row]] = [
+    [(b"%d" % n, None) for n in range(start, start + 1000)] for start in range(0, 5000, 1000)
+]
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from tests.support.api import Client
 
 pytestmark = pytest.mark.django_db
 
-CAPTURE = {"path": "ORDERS_HOURLY/2026/01/some.parquet", "rows": 12_345, "bytes": 67_890}
+PATH = "ORDERS_HOURLY/2026/01/some.parquet"
+CAPTURE = {"path": PATH, "rows": 12_345, "bytes": 67_890}
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def test_api_and_page_tell_the_capture_to_entitled_people_only(
     browser.force_login(user)
     address = reverse("admin:execution_loadhistory_change", args=[place.execution.pk])
     page = browser.get(address).content.decode()
-    assert (CAPTURE["path"] in page, "12,345" in page, "67,890" in page) == (sees,) * 3
+    assert (PATH in page, "12,345" in page, "67,890" in page) == (sees,) * 3
 
 
 def test_an_execution_that_kept_nothing_says_nothing_of_it(place: Place) -> None:

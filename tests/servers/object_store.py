@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from email.utils import formatdate
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import IO, Self
+from typing import BinaryIO, Self
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from xml.sax.saxutils import escape
 
@@ -209,7 +209,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(HTTPStatus.NO_CONTENT)
 
 
-def _unchunked(stream: IO[bytes]) -> bytes:
+def _unchunked(stream: BinaryIO | io.BufferedIOBase) -> bytes:
     """The data of chunks (size in hexadecimal, an end of line, data, an end of line) up to the one
     of size 0 and the trailing headers after it."""
     whole = b""
