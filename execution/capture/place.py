@@ -21,8 +21,8 @@ from execution.exceptions import CaptureFailedError
 
 _DIRECTORY_MODE = 0o700
 _FILE_MODE = 0o600
-_WITHOUT_FOLDERS = {"s3", "gcs"}
-"""Object stores: a key needs no folder, and one made for it would be an empty object."""
+_OBJECT_STORE = "s3"
+"""There a key needs no folder, and one made for it would be an empty object."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Place:
 
     def create(self, path: str) -> IO[bytes]:
         """A new file to write to, with the folders that it needs; an old one of this name goes."""
-        if self._files.type_name not in _WITHOUT_FOLDERS:
+        if self._files.type_name != _OBJECT_STORE:
             self._files.create_dir(self._at(path).rsplit("/", 1)[0], recursive=True)
         stream: IO[bytes] = self._files.open_output_stream(self._at(path))
         return stream
