@@ -34,7 +34,7 @@ STOP_SECONDS = 20.0
 ADMINISTRATOR = "root"
 # An ordinary user's PATH on Debian lacks the directory of servers.
 SEARCH_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin"))
-# Nothing has to survive a crash of the machine; the rest keeps the server small.
+NOT_DURABLE = ("--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0")
 SETTINGS = (
     f"--bind-address={HOST}",
     "--skip-name-resolve",
@@ -43,8 +43,6 @@ SETTINGS = (
     "--collation-server=utf8mb4_unicode_ci",
     "--default-time-zone=+00:00",
     "--max-connections=300",
-    "--innodb-flush-log-at-trx-commit=0",
-    "--innodb-doublewrite=0",
     "--innodb-buffer-pool-size=64M",
     "--innodb-log-file-size=16M",
     "--performance-schema=OFF",
@@ -57,11 +55,12 @@ class MariadbServer:
 
     It serves TLS beside plain text, with a certificate of an authority made for it alone.
     Started by root it runs as the account `mysql`. Start it from the main thread: on Linux the
-    death of the starting thread ends it.
+    death of the starting thread ends it. `durable=False` gives up safety against any crash.
     """
 
-    def __init__(self) -> None:
-        self.port = 0
+    def __init__(self, *, port: int = 0, durable: bool = False) -> None:
+        self.port = port
+        self._durable = durable
         self.password = new_password()
         self._directory: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -77,17 +76,29 @@ class MariadbServer:
 
         Raises ServerError when it is not installed or does not come up.
         """
-        server, installer = _program("mariadbd"), _program("mariadb-install-db")
+        _program("mariadbd")
+        installer = _program("mariadb-install-db")
         account = unprivileged_account("mysql", "nobody")
         self._directory = directory = _make_directory(account)
         self._install(installer, directory, account)
         (directory / "init.sql").write_text(_init_sql(self.password), encoding="utf-8")
         _certify(directory, account)
-        self.port = free_port()
-        with (directory / "mariadb.log").open("wb") as log:
+        self.port = self.port or free_port()
+        self._launch(directory, account)
+
+    def crash(self) -> None:
+        """kill -9, and a new start over what is on disk; returns when it accepts connections."""
+        assert self._process is not None
+        assert self._directory is not None
+        self._process.kill()
+        self._process.wait()
+        self._launch(self._directory, unprivileged_account("mysql", "nobody"))
+
+    def _launch(self, directory: Path, account: Account) -> None:
+        with (directory / "mariadb.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
-                    server,
+                    _program("mariadbd"),
                     "--no-defaults",
                     f"--datadir={directory / 'data'}",
                     f"--tmpdir={directory}",
@@ -98,6 +109,7 @@ class MariadbServer:
                     f"--ssl-cert={directory / 'server.pem'}",
                     f"--ssl-key={directory / 'server.key'}",
                     *SETTINGS,
+                    *(() if self._durable else NOT_DURABLE),
                 ],
                 env=ENVIRONMENT,
                 cwd=directory,

@@ -43,6 +43,14 @@ def descendants_of(pid: int) -> list[int]:
     return found
 
 
+def command_line(pid: int) -> str:
+    """The words of a process's command, each ended by NUL; empty when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 def is_running(pid: int) -> bool:
     """Whether the process exists and is no zombie."""
     try:
@@ -75,10 +83,14 @@ class ReplicaProcess:
         """The supervisor."""
         return self._process.pid
 
+    def has_exited(self) -> bool:
+        """Whether the supervisor has ended."""
+        return self._process.poll() is not None
+
     def cluster(self, name: str) -> int | None:
         """Main process of a cluster."""
         for pid in children_of(self.pid):
-            if f"--cluster\0{name}\0" in Path(f"/proc/{pid}/cmdline").read_text():
+            if f"--cluster\0{name}\0" in command_line(pid):
                 return pid
         return None
 

@@ -1,0 +1,261 @@
+"""What is true after the chaos, asked by SQL of its own at target and sources.
+
+Nothing of the product is imported; of it, only the names of tables and columns are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+
+from tests.chaos.plans import Plan
+from tests.servers import SourceServer
+
+Signals = dict[tuple[int, str, str], tuple[Any, ...]]
+
+CAPS_WATCH = """
+CREATE SCHEMA checker;
+CREATE TABLE checker.limits (portal int NOT NULL);
+CREATE TABLE checker.violation (
+    at timestamptz DEFAULT clock_timestamp(), what text, loader_code text, found int, allowed int
+);
+CREATE TABLE checker.busiest (portal int NOT NULL);
+INSERT INTO checker.busiest VALUES (0);
+CREATE FUNCTION checker.watch_caps() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE active int;
+BEGIN
+    -- Commits pass here one after the other, so each counts what those before it made visible:
+    -- two that exceed a cap together don't overlook one another.
+    PERFORM pg_advisory_xact_lock(4711);
+    SELECT count(*) INTO active FROM loader.loader_execution_lock WHERE NOT released;
+    UPDATE checker.busiest SET portal = active WHERE portal < active;
+    INSERT INTO checker.violation (what, loader_code, found, allowed)
+    SELECT 'all', NEW.loader_code, active, portal FROM checker.limits WHERE active > portal
+    UNION ALL
+    SELECT 'loader', l.loader_code, count(*), l.max_parallel_executions
+    FROM loader.loader_execution_lock k JOIN loader.loader l USING (loader_code)
+    WHERE NOT k.released AND l.loader_code = NEW.loader_code
+    GROUP BY l.loader_code, l.max_parallel_executions
+    HAVING count(*) > l.max_parallel_executions
+    UNION ALL
+    SELECT 'source ' || s.db_code, NEW.loader_code, count(*), s.max_connections
+    FROM loader.loader_execution_lock k JOIN loader.loader l USING (loader_code)
+    JOIN loader.source_databases s ON s.id = l.source_database_id
+    WHERE NOT k.released GROUP BY s.db_code, s.max_connections
+    HAVING count(*) > s.max_connections
+    UNION ALL
+    SELECT 'overlap', NEW.loader_code, 2, 1 FROM loader.loader_execution_lock k
+    WHERE NOT k.released AND k.loader_code = NEW.loader_code AND k.lock_id <> NEW.lock_id
+    AND k.window_from < NEW.window_to AND NEW.window_from < k.window_to;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER zz_watch_caps AFTER INSERT OR UPDATE ON loader.loader_execution_lock
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NOT NEW.released)
+    EXECUTE FUNCTION checker.watch_caps();
+"""
+"""Counts active locks at each commit that leaves one, in the committing transaction, and writes
+down what exceeds a cap: of the loader, of a source, of the portal; or an overlap of windows."""
+
+_STAMPS = {
+    "POSTGRESQL": "(extract(epoch FROM at) - mod(extract(epoch FROM at), %(step)s))::bigint",
+    "MYSQL": "TIMESTAMPDIFF(SECOND, '1970-01-01', at) DIV %(step)s * %(step)s",
+}
+_EXPECTED = (
+    "SELECT {stamp}, shop, channel, count(*), count(amount), sum(amount), avg(amount), "
+    "max(amount), min(amount) FROM events "
+    "WHERE stream = %(stream)s AND at >= %(start)s AND at < %(end)s GROUP BY 1, 2, 3"
+)
+
+
+class Checker:
+    """Asks a control session (superuser, autocommit) and the sources' administrators."""
+
+    def __init__(
+        self,
+        control: psycopg.Connection,
+        sources: dict[str, SourceServer],
+        plans: Sequence[Plan],
+    ) -> None:
+        self._control = control
+        self._sources = sources
+        self._plans = plans
+
+    def faults(self) -> list[str]:
+        """All that is not as it must be; empty when all is well."""
+        return [
+            *self._left_over(),
+            *self._exceeded(),
+            *(fault for plan in self._plans for fault in self._faults_of(plan)),
+        ]
+
+    def summary(self) -> str:
+        """What happened, in a line."""
+        ended = self._ask(
+            "SELECT status, coalesce(nullif(error_code, ''), '-'), count(*) "
+            "FROM loader.load_history GROUP BY 1, 2 ORDER BY 3 DESC"
+        )
+        ((signals,),) = self._ask("SELECT count(*) FROM signals.signals_history")
+        runs = ", ".join(f"{count} {status} {code}" for status, code, count in ended)
+        return f"{signals} signals; runs: {runs}"
+
+    def busiest(self) -> int:
+        """Most locks that were ever active at once."""
+        ((most,),) = self._ask("SELECT portal FROM checker.busiest")
+        return int(most)
+
+    def _ask(self, statement: str, code: str = "") -> list[Any]:
+        return self._control.execute(statement, {"code": code}).fetchall()
+
+    def _left_over(self) -> Iterator[str]:
+        for what, statement in (
+            (
+                "lock held",
+                "SELECT loader_code FROM loader.loader_execution_lock WHERE NOT released",
+            ),
+            ("run RUNNING", "SELECT loader_code FROM loader.load_history WHERE status = 'RUNNING'"),
+            (
+                "loader RUNNING",
+                "SELECT loader_code FROM loader.loader JOIN loader.loader_state s "
+                "ON s.loader_id = loader.id WHERE s.load_status = 'RUNNING'",
+            ),
+            ("replica registered", "SELECT name FROM loader.replica"),
+            (
+                "session open",
+                "SELECT application_name FROM pg_stat_activity WHERE usename = 'portal_app' "
+                "AND application_name = 'loaderportal'",
+            ),
+        ):
+            yield from (f"{what}: {name}" for (name,) in self._ask(statement))
+
+    def _exceeded(self) -> Iterator[str]:
+        found = self._ask("SELECT what, loader_code, found, allowed FROM checker.violation")
+        yield from (f"cap of {w} exceeded by {code}: {n} of {cap}" for w, code, n, cap in found)
+
+    def _faults_of(self, plan: Plan) -> Iterator[str]:
+        for fault in (
+            *self._differences(plan),
+            *self._history(plan),
+            *self._coverage(plan),
+            *self._counts(plan),
+        ):
+            yield f"{plan.code} ({plan.kind}, {plan.strategy}, {plan.policy}): {fault}"
+
+    def _differences(self, plan: Plan) -> Iterator[str]:
+        """Source and target row by row."""
+        expected, present = self._expected(plan), self._present(plan)
+        for verb, keys in (
+            ("missing", expected.keys() - present.keys()),
+            ("not at the source", present.keys() - expected.keys()),
+        ):
+            if keys:
+                yield f"{len(keys)} of {len(expected)} signals {verb}, such as {_named(min(keys))}"
+        wrong = [key for key in expected.keys() & present.keys() if expected[key] != present[key]]
+        if wrong:
+            key = min(wrong)
+            yield f"{len(wrong)} differ: {_named(key)} {present[key]}, not {expected[key]}"
+
+    def _expected(self, plan: Plan) -> Signals:
+        zone = None if plan.kind == "MYSQL" else UTC
+        rows = self._sources[plan.kind].execute(
+            _EXPECTED.format(stamp=_STAMPS[plan.kind]),
+            {
+                "step": plan.wording.grain_seconds,
+                "stream": plan.number,
+                "start": plan.start.replace(tzinfo=zone),
+                "end": plan.end.replace(tzinfo=zone),
+            },
+        )
+        return {(int(r[0]), r[1] or "", r[2] or ""): tuple(r[3:]) for r in rows}
+
+    def _present(self, plan: Plan) -> Signals:
+        rows = self._ask(
+            "SELECT extract(epoch FROM s.load_time_stamp)::bigint, c.segment_1, c.segment_2, "
+            "s.rec_count, s.value_count, s.sum_val, s.avg_val, s.max_val, s.min_val "
+            "FROM signals.signals_history s "
+            "JOIN signals.segment_combination c USING (segment_code) "
+            "WHERE s.loader_code = %(code)s",
+            plan.code,
+        )
+        return {(r[0], r[1], r[2]): tuple(r[3:]) for r in rows}
+
+    def _history(self, plan: Plan) -> Iterator[str]:
+        """The successful runs follow one another, each from where the one before had come to."""
+        runs = self._ask(
+            "SELECT query_from_time, query_to_time, actual_to_time FROM loader.load_history "
+            "WHERE loader_code = %(code)s AND status = 'SUCCESS' "
+            "ORDER BY end_time, query_from_time",
+            plan.code,
+        )
+        watermark = plan.start
+        for start, end, greatest in runs:
+            if start != watermark:
+                yield f"a run loaded from {start}, though the one before had come to {watermark}"
+            if plan.policy == "MAX_TIMESTAMP" and greatest is not None and greatest > start:
+                watermark = greatest
+            else:
+                watermark = end
+        if watermark != plan.end:
+            yield f"loaded up to {watermark}, not {plan.end}"
+
+    def _coverage(self, plan: Plan) -> Iterator[str]:
+        """Every instant is in one stretch, and none of them is a gap."""
+        stretches = self._ask(
+            "SELECT range_from, range_to, state FROM loader.coverage WHERE loader_code = %(code)s "
+            "ORDER BY range_from",
+            plan.code,
+        )
+        at: datetime = plan.start
+        for start, end, state in stretches:
+            if start != at:
+                yield f"coverage has a hole or an overlap at {min(at, start)}"
+            if state not in {"LOADED", "EMPTY", "UNVERIFIED"}:
+                yield f"{start} to {end} is {state}"
+            at = end
+        if at != plan.end:
+            yield f"coverage ends at {at}, not {plan.end}"
+
+    def _counts(self, plan: Plan) -> Iterator[str]:
+        """History, events, state and signals tell the same story."""
+        for what, statement in _SAME.items():
+            ((left, right),) = self._ask(statement, plan.code)
+            if left != right:
+                yield f"{what}: {left} and {right}"
+
+
+_SAME = {
+    "signals, and rows loaded less rows purged by successful runs": (
+        "SELECT (SELECT count(*) FROM signals.signals_history WHERE loader_code = %(code)s), "
+        "(SELECT sum(records_loaded - records_purged) FROM loader.load_history "
+        "WHERE loader_code = %(code)s AND status = 'SUCCESS')"
+    ),
+    "signals without a successful run over their time, and none": (
+        "SELECT count(*), 0 FROM signals.signals_history s WHERE loader_code = %(code)s "
+        "AND NOT EXISTS (SELECT 1 FROM loader.load_history h WHERE h.id = s.load_history_id "
+        "AND h.loader_code = s.loader_code AND h.status = 'SUCCESS' "
+        "AND s.load_time_stamp >= h.query_from_time AND s.load_time_stamp < h.query_to_time)"
+    ),
+    "events of runs, and runs": (
+        "SELECT (SELECT array_agg((execution_id, kind) ORDER BY execution_id) "
+        "FROM loader.loader_event WHERE loader_code = %(code)s AND execution_id IS NOT NULL)::text,"
+        " (SELECT array_agg((id, CASE status WHEN 'SUCCESS' THEN 'RUN_FINISHED'::varchar "
+        "WHEN 'CANCELLED' THEN 'RUN_CANCELLED' ELSE 'RUN_FAILED' END) ORDER BY id) "
+        "FROM loader.load_history WHERE loader_code = %(code)s)::text"
+    ),
+    "data version, and successful runs": (
+        "SELECT s.data_version, (SELECT count(*) FROM loader.load_history h "
+        "WHERE h.loader_code = %(code)s AND status = 'SUCCESS') FROM loader.loader_state s "
+        "JOIN loader.loader l ON l.id = s.loader_id WHERE l.loader_code = %(code)s"
+    ),
+    "rows that coverage counts, and signals": (
+        "SELECT (SELECT sum(rec_count) FROM loader.coverage WHERE loader_code = %(code)s), "
+        "(SELECT count(*) FROM signals.signals_history WHERE loader_code = %(code)s)"
+    ),
+}
+
+
+def _named(key: tuple[int, str, str]) -> str:
+    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=key[0])
+    return f"{at:%H:%M:%S} {key[1]} {key[2]}"

@@ -1,0 +1,144 @@
+"""Everything that can go wrong, at random and at once; afterwards every window stands there once.
+
+`LOADERPORTAL_CHAOS_DURATION` (seconds) and `LOADERPORTAL_CHAOS_SEED` make it longer and other
+(`make chaos DURATION=600 SEED=1`). The report names the seed and each fault.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from django.db import DatabaseError, connection, connections
+from pytest_django.plugin import DjangoDbBlocker
+
+from core.errors import PortalError
+from execution.models import Trigger
+from execution.services import run_now
+from loaders.models import Loader
+from tests.chaos.checker import Checker
+from tests.chaos.faults import KINDS, happen, schedule
+from tests.chaos.plans import LATENESS
+from tests.chaos.witness import PollWitness
+from tests.chaos.world import MOST_ACTIVE, World
+from tests.support.replica import wait_until
+
+SHORT_SECONDS = 40
+SETTLE_SECONDS = 150
+
+
+def say(line: str) -> None:
+    """A line of the report."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+@pytest.fixture
+def seed() -> int:
+    return int(os.environ.get("LOADERPORTAL_CHAOS_SEED", "1"))
+
+
+@pytest.fixture
+def seconds() -> int:
+    return int(os.environ.get("LOADERPORTAL_CHAOS_DURATION", str(SHORT_SECONDS)))
+
+
+@pytest.fixture
+def world(
+    django_db_blocker: DjangoDbBlocker, tmp_path: Path, seed: int, seconds: int
+) -> Iterator[World]:
+    until = datetime.now(UTC) + timedelta(seconds=seconds + 20)
+    with django_db_blocker.unblock(), World(tmp_path, seed=seed, until=until) as world:
+        yield world
+
+
+@contextmanager
+def reported(world: World) -> Iterator[None]:
+    """Where the replicas' logs lie, when something is not as it should be."""
+    try:
+        yield
+    except BaseException:
+        say(f"The replicas' logs are in {world.directory}.")
+        raise
+
+
+def unfinished(world: World) -> list[tuple[str, bool]]:
+    """Loaders that have not come to their end, and whether a failure holds them back."""
+    with world.control() as session:
+        found = session.execute(
+            "SELECT l.loader_code, s.next_due_at > clock_timestamp() + interval '1 second' "
+            "AND s.load_status = 'FAILED' FROM loader.loader l "
+            "JOIN loader.loader_state s ON s.loader_id = l.id "
+            "WHERE s.last_load_timestamp IS DISTINCT FROM l.end_at ORDER BY 1"
+        ).fetchall()
+    return [(code, bool(waits)) for code, waits in found]
+
+
+def no_longer_wait(world: World, codes: list[str]) -> None:
+    """What an operator does when all is well again: run what waits for its next attempt."""
+    for code in codes:
+        try:
+            loader = Loader.objects.get(loader_code=code)
+            run_now(user=world.people.operator, loader=loader, trigger=Trigger.MANUAL)
+        except PortalError:
+            return  # no slot is free at the moment
+        except DatabaseError:
+            connection.close()
+
+
+def settle(world: World) -> None:
+    """Until all loaders have come to their end and no run is under way."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while left := unfinished(world):
+        world.tend()
+        assert time.monotonic() < deadline, f"not loaded to the end: {left}"
+        if datetime.now(UTC) > world.end + LATENESS:
+            no_longer_wait(world, [code for code, waits in left if waits])
+        time.sleep(0.2)
+    wait_until(lambda: not _active(world), seconds=30, what="no lock is held")
+
+
+def _active(world: World) -> int:
+    with world.control() as session:
+        found = session.execute(
+            "SELECT count(*) FROM loader.loader_execution_lock WHERE NOT released"
+        ).fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+def test_every_window_is_loaded_exactly_once_whatever_goes_wrong(
+    world: World, seed: int, seconds: int
+) -> None:
+    planned = schedule(seed, seconds)
+    say(f"seed {seed}, {len(planned)} faults of {len(KINDS)} kinds in {seconds} s")
+    with reported(world):
+        wait_until(lambda: _active(world) > 0, seconds=60, what="the portal works")
+        began = time.monotonic()
+        with PollWitness(world.control) as witness:
+            happen(world, seed, planned, say)
+            say(f"{time.monotonic() - began:6.1f} s  {len(unfinished(world))} loaders unfinished")
+            settle(world)
+        say(f"{time.monotonic() - began:6.1f} s  all loaders have come to their end")
+        for writer in world.writers:
+            writer.stop()
+        assert world.stop_replicas() == [0, 0]
+        connections.close_all()
+        assert world.processes() == []
+        with world.control() as session:
+            checker = Checker(session, world.sources, world.plans)
+            say(checker.summary())
+            faults = checker.faults()
+            busiest = checker.busiest()
+        say(f"longest poll gap {witness.longest_gap:.1f} s of {witness.samples} samples")
+        assert [w.broken_promises for w in world.writers] == [[], []], "too slow to be judged"
+        assert not faults, "\n".join(faults)
+        assert busiest == MOST_ACTIVE, "the caps were never put to the test"
+        assert all(line.breaks for line in world.lines.values())
+        assert all(writer.changes > seconds / 2 for writer in world.writers)
