@@ -185,7 +185,7 @@ class Checker:
         """The successful runs follow one another, each from where the one before had come to."""
         runs = self._ask(
             "SELECT query_from_time, query_to_time, actual_to_time FROM loader.load_history "
-            "WHERE loader_code = %(code)s AND status = 'SUCCESS' "
+            "WHERE loader_code = %(code)s AND status IN ('SUCCESS', 'PARTIAL') "
             "ORDER BY end_time, query_from_time",
             plan.code,
         )
@@ -229,24 +229,25 @@ _SAME = {
     "signals, and rows loaded less rows purged by successful runs": (
         "SELECT (SELECT count(*) FROM signals.signals_history WHERE loader_code = %(code)s), "
         "(SELECT sum(records_loaded - records_purged) FROM loader.load_history "
-        "WHERE loader_code = %(code)s AND status = 'SUCCESS')"
+        "WHERE loader_code = %(code)s AND status IN ('SUCCESS', 'PARTIAL'))"
     ),
     "signals without a successful run over their time, and none": (
         "SELECT count(*), 0 FROM signals.signals_history s WHERE loader_code = %(code)s "
         "AND NOT EXISTS (SELECT 1 FROM loader.load_history h WHERE h.id = s.load_history_id "
-        "AND h.loader_code = s.loader_code AND h.status = 'SUCCESS' "
+        "AND h.loader_code = s.loader_code AND h.status IN ('SUCCESS', 'PARTIAL') "
         "AND s.load_time_stamp >= h.query_from_time AND s.load_time_stamp < h.query_to_time)"
     ),
     "events of runs, and runs": (
         "SELECT (SELECT array_agg((execution_id, kind) ORDER BY execution_id) "
         "FROM loader.loader_event WHERE loader_code = %(code)s AND execution_id IS NOT NULL)::text,"
-        " (SELECT array_agg((id, CASE status WHEN 'SUCCESS' THEN 'RUN_FINISHED'::varchar "
-        "WHEN 'CANCELLED' THEN 'RUN_CANCELLED' ELSE 'RUN_FAILED' END) ORDER BY id) "
+        " (SELECT array_agg((id, CASE status WHEN 'FAILED' THEN 'RUN_FAILED'::varchar "
+        "WHEN 'CANCELLED' THEN 'RUN_CANCELLED' ELSE 'RUN_FINISHED' END) ORDER BY id) "
         "FROM loader.load_history WHERE loader_code = %(code)s)::text"
     ),
     "data version, and successful runs": (
         "SELECT s.data_version, (SELECT count(*) FROM loader.load_history h "
-        "WHERE h.loader_code = %(code)s AND status = 'SUCCESS') FROM loader.loader_state s "
+        "WHERE h.loader_code = %(code)s AND status IN ('SUCCESS', 'PARTIAL')) "
+        "FROM loader.loader_state s "
         "JOIN loader.loader l ON l.id = s.loader_id WHERE l.loader_code = %(code)s"
     ),
     "rows that coverage counts, and signals": (

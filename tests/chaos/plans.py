@@ -111,6 +111,7 @@ class Plan:
             "start_at": self.start,
             "end_at": self.end,
             "execution_timeout_seconds": 30,
+            "row_cap": 200 if self.number % 7 == 3 else None,
             "max_attempts": 20,
         }
 

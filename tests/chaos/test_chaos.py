@@ -69,11 +69,12 @@ def reported(world: World) -> Iterator[None]:
 
 
 def unfinished(world: World) -> list[tuple[str, bool]]:
-    """Loaders that have not come to their end, and whether a failure holds them back."""
+    """Loaders that have not come to their end, and whether a failure, their own or the source's,
+    holds them back."""
     with world.control() as session:
         found = session.execute(
             "SELECT l.loader_code, s.next_due_at > clock_timestamp() + interval '1 second' "
-            "AND s.load_status = 'FAILED' FROM loader.loader l "
+            "AND s.load_status <> 'RUNNING' FROM loader.loader l "
             "JOIN loader.loader_state s ON s.loader_id = l.id "
             "WHERE s.last_load_timestamp IS DISTINCT FROM l.end_at ORDER BY 1"
         ).fetchall()
@@ -95,11 +96,15 @@ def no_longer_wait(world: World, codes: list[str]) -> None:
 def settle(world: World) -> None:
     """Until all loaders have come to their end and no run is under way."""
     deadline = time.monotonic() + SETTLE_SECONDS
+    said = time.monotonic()
     while left := unfinished(world):
         world.tend()
         assert time.monotonic() < deadline, f"not loaded to the end: {left}"
         if datetime.now(UTC) > world.end + LATENESS:
             no_longer_wait(world, [code for code, waits in left if waits])
+        if time.monotonic() - said > 5:
+            said = time.monotonic()
+            say(f"left: {len(left)}, {sum(w for _, w in left)} wait, {_active(world)} active")
         time.sleep(0.2)
     wait_until(lambda: not _active(world), seconds=30, what="no lock is held")
 
