@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 WORKERS ?= 2
+DURATION ?= 600
+SEED ?= 1
 export DEMO_DIR ?= .demo
 
 # An environment is complete when it holds the stamp of the requirements as they read now.
@@ -55,6 +57,11 @@ test: lint ## lint, types, import layers, migrations, and all tests but the long
 .PHONY: test-full
 test-full: lint ## everything: the tests lengthen themselves by LOADERPORTAL_TEST_FULL=1
 	@LOADERPORTAL_TEST_FULL=1 $(PY) -m pytest -n $(WORKERS)
+
+.PHONY: chaos
+chaos: env-test ## kill, freeze, crash and cut everything at random (DURATION=600 SEED=1), and check
+	@LOADERPORTAL_CHAOS_DURATION=$(DURATION) LOADERPORTAL_CHAOS_SEED=$(SEED) \
+		$(PY) -m pytest tests/chaos/test_chaos.py tests/chaos/test_recovery.py -q -s
 
 .PHONY: bench
 bench: env-test ## measure writer and worker against their limits, on servers of its own

@@ -30,6 +30,7 @@ from tests.chaos.world import MOST_ACTIVE, World
 from tests.support.replica import wait_until
 
 SHORT_SECONDS = 40
+LONG_SECONDS = 600
 SETTLE_SECONDS = 150
 
 
@@ -46,7 +47,8 @@ def seed() -> int:
 
 @pytest.fixture
 def seconds() -> int:
-    return int(os.environ.get("LOADERPORTAL_CHAOS_DURATION", str(SHORT_SECONDS)))
+    usual = LONG_SECONDS if os.environ.get("LOADERPORTAL_TEST_FULL") == "1" else SHORT_SECONDS
+    return int(os.environ.get("LOADERPORTAL_CHAOS_DURATION", str(usual)))
 
 
 @pytest.fixture

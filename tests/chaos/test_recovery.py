@@ -25,8 +25,8 @@ from tests.servers import SourceServer
 from tests.support.replica import ReplicaProcess, replica, wait_until
 from tests.support.scenes import START, Scene, add_orders
 
-IS_LONG = bool(
-    os.environ.get("LOADERPORTAL_CHAOS_DURATION") or os.environ.get("LOADERPORTAL_TEST_FULL")
+IS_LONG = (
+    "LOADERPORTAL_CHAOS_DURATION" in os.environ or os.environ.get("LOADERPORTAL_TEST_FULL") == "1"
 )
 DEFAULT_LEASE, DEFAULT_POLL = 60, 10
 PACES = [(6, 1), *([(DEFAULT_LEASE, DEFAULT_POLL)] if IS_LONG else [])]
