@@ -121,6 +121,11 @@ class ClusterProcess:
         return not is_there
 
     @property
+    def running_for(self) -> float:
+        """Seconds since the cluster was started; 0 while it is not running."""
+        return time.monotonic() - self._started if self.is_alive else 0.0
+
+    @property
     def is_alive(self) -> bool:
         """Whether the cluster's main process runs."""
         return self._process is not None and self._process.poll() is None

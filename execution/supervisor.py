@@ -37,6 +37,7 @@ _LOOP_SECONDS = 0.25
 _FIRST_TICK_SECONDS = 5.0
 _CANCEL_SECONDS = 10.0
 _STALLED_AFTER = timedelta(seconds=30)
+_FROZEN_AFTER_SECONDS = 10.0
 
 
 class ReplicaNameTakenError(Exception):
@@ -53,6 +54,7 @@ class Supervisor:
         self._signals = 0
         self._next_beat = 0.0
         self._next_tick = 0.0
+        self._last_turn = 0.0
         self._stall_checked_from = 0.0
         self._started_at = EPOCH
 
@@ -64,7 +66,7 @@ class Supervisor:
         for cluster in self._clusters.values():
             cluster.start()
         self._next_tick = time.monotonic() + min(_FIRST_TICK_SECONDS, settings.POLL_SECONDS)
-        self._stall_checked_from = time.monotonic() + _STALLED_AFTER.total_seconds()
+        self._last_turn = time.monotonic()
         try:
             while self._signals == 0:
                 self._turn()
@@ -103,6 +105,9 @@ class Supervisor:
 
     def _turn(self) -> None:
         now = time.monotonic()
+        if now - self._last_turn > _FROZEN_AFTER_SECONDS:
+            self._judge_later()
+        self._last_turn = now
         died = [name for name, cluster in self._clusters.items() if cluster.watch()]
         try:
             if EXEC_CLUSTER in died:  # all its processes are dead: their runs need no lease to end
@@ -117,6 +122,7 @@ class Supervisor:
         except DatabaseError:
             logger.warning("replica.database_away", replica=settings.REPLICA_NAME)
             connection.close()
+            self._judge_later()
 
     def _tick(self) -> None:
         """Hint at what there is to do, and look whether the clusters do it."""
@@ -142,21 +148,32 @@ class Supervisor:
             },
         )
 
+    def _judge_later(self) -> None:
+        """The database was away, or we were frozen: that nothing was done meanwhile is no fault
+        of the clusters, which need as long as ever to show that they work."""
+        self._stall_checked_from = time.monotonic() + _STALLED_AFTER.total_seconds()
+
+    def _may_hang(self, cluster: str, allowed: timedelta = _STALLED_AFTER) -> bool:
+        """Whether the cluster had its time to do what there was to do: one that was started a
+        moment ago is not killed for the silence before it."""
+        if time.monotonic() < self._stall_checked_from:
+            return False
+        return self._clusters[cluster].running_for > allowed.total_seconds()
+
     def _watch_scheduler(self) -> None:
         """A poll cluster can hang without exiting: no cycle for too long, and it starts anew."""
-        if time.monotonic() < self._stall_checked_from:
-            return
         allowed = max(_STALLED_AFTER, timedelta(seconds=3 * settings.POLL_SECONDS))
+        if not self._may_hang(POLL_CLUSTER, allowed):
+            return
         last = last_cycle_at()
         if last is None or database_now() - last > allowed:
             logger.error("cluster.stalled", cluster=POLL_CLUSTER)
-            self._stall_checked_from = time.monotonic() + allowed.total_seconds()
             self._clusters[POLL_CLUSTER].kill()
 
     def _watch_exec(self) -> None:
         """An exec cluster can hang without exiting: windows wait unclaimed, though their hints
         were repeated, and this replica executes nothing. It starts anew."""
-        if time.monotonic() < self._stall_checked_from:
+        if not self._may_hang(EXEC_CLUSTER):
             return
         waiting = LoaderExecutionLock.objects.unclaimed().filter(
             acquired_at__lt=ClockTimestamp() - _STALLED_AFTER
@@ -164,18 +181,16 @@ class Supervisor:
         held = LoaderExecutionLock.objects.active().filter(replica_name=settings.REPLICA_NAME)
         if waiting.exists() and not held.exists():
             logger.error("cluster.stalled", cluster=EXEC_CLUSTER)
-            self._stall_checked_from = time.monotonic() + _STALLED_AFTER.total_seconds()
             self._clusters[EXEC_CLUSTER].kill()
 
     def _watch_maintenance(self, due_since: datetime | None) -> None:
         """A maintenance cluster can hang without exiting: a job has been due for long, though its
         hint was repeated, and this replica is at none. It starts anew."""
-        if due_since is None or time.monotonic() < self._stall_checked_from:
+        if due_since is None or not self._may_hang(MAINTENANCE_CLUSTER):
             return
         at_one = MaintenanceJob.objects.held_by(settings.REPLICA_NAME).exists()
         if not at_one and database_now() - due_since > _STALLED_AFTER:
             logger.error("cluster.stalled", cluster=MAINTENANCE_CLUSTER)
-            self._stall_checked_from = time.monotonic() + _STALLED_AFTER.total_seconds()
             self._clusters[MAINTENANCE_CLUSTER].kill()
 
     def _drain(self) -> None:

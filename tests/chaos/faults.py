@@ -228,6 +228,11 @@ def freeze_line(chaos: Chaos, kind: str) -> str | None:
     return f"freeze the line to {kind} for {seconds:.1f} s"
 
 
+def cancel_run(chaos: Chaos) -> str | None:
+    """A person cancels a run."""
+    return chaos.world.operator.cancel_one(chaos.rng)
+
+
 def _kinds() -> Iterator[tuple[str, Act]]:
     yield "kill supervisor", kill_supervisor
     yield "kill busy worker", kill_busy_worker
@@ -244,6 +249,7 @@ def _kinds() -> Iterator[tuple[str, Act]]:
     yield "end control sessions", end_control_sessions
     yield "end PostgreSQL sessions", end_postgres_sessions
     yield "end MariaDB sessions", end_mariadb_sessions
+    yield "cancel run", cancel_run
     for kind in ("POSTGRESQL", "MYSQL"):
         yield f"break line {kind}", partial(break_line, kind=kind)
         yield f"freeze line {kind}", partial(freeze_line, kind=kind)
@@ -278,6 +284,7 @@ def happen(
     while waiting or chaos.undo:
         world.tend()
         chaos.undo_due()
+        world.operator.run_what_waits(most=2)
         elapsed = time.monotonic() - began
         if waiting and waiting[0][0] <= elapsed:
             _, place = waiting.pop(0)

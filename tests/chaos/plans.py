@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 LOADERS = 30
-BACKLOG = timedelta(minutes=30)
+BACKLOG = timedelta(minutes=24)
 LATENESS = timedelta(seconds=8)
 KINDS = ("POSTGRESQL", "MYSQL")
 _STRATEGIES = ("FAIL_ON_DUPLICATE", "PURGE_AND_RELOAD", "SKIP_DUPLICATES")
@@ -89,7 +89,7 @@ class Plan:
         """A stretch without a row, longer than a window; some streams have one."""
         if self.number % 4:
             return None
-        return self.start + timedelta(minutes=8), self.start + timedelta(minutes=24)
+        return self.start + timedelta(minutes=5), self.start + timedelta(minutes=21)
 
     def values(self) -> dict[str, Any]:
         """Fields of the definition."""
@@ -111,7 +111,7 @@ class Plan:
             "start_at": self.start,
             "end_at": self.end,
             "execution_timeout_seconds": 30,
-            "row_cap": 200 if self.number % 7 == 3 else None,
+            "row_cap": 300 if self.number % 7 == 3 else None,
             "max_attempts": 20,
         }
 

@@ -15,16 +15,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from django.db import DatabaseError, connection, connections
+from django.db import connections
 from pytest_django.plugin import DjangoDbBlocker
 
-from core.errors import PortalError
-from execution.models import Trigger
-from execution.services import run_now
-from loaders.models import Loader
+from tests.chaos.attendant import unfinished
 from tests.chaos.checker import Checker
 from tests.chaos.faults import KINDS, happen, schedule
-from tests.chaos.plans import LATENESS
 from tests.chaos.witness import PollWitness
 from tests.chaos.world import MOST_ACTIVE, World
 from tests.support.replica import wait_until
@@ -70,44 +66,15 @@ def reported(world: World) -> Iterator[None]:
         raise
 
 
-def unfinished(world: World) -> list[tuple[str, bool]]:
-    """Loaders that have not come to their end, and whether a failure, their own or the source's,
-    holds them back."""
-    with world.control() as session:
-        found = session.execute(
-            "SELECT l.loader_code, s.next_due_at > clock_timestamp() + interval '1 second' "
-            "AND s.load_status <> 'RUNNING' FROM loader.loader l "
-            "JOIN loader.loader_state s ON s.loader_id = l.id "
-            "WHERE s.last_load_timestamp IS DISTINCT FROM l.end_at ORDER BY 1"
-        ).fetchall()
-    return [(code, bool(waits)) for code, waits in found]
-
-
-def no_longer_wait(world: World, codes: list[str]) -> None:
-    """What an operator does when all is well again: run what waits for its next attempt."""
-    for code in codes:
-        try:
-            loader = Loader.objects.get(loader_code=code)
-            run_now(user=world.people.operator, loader=loader, trigger=Trigger.MANUAL)
-        except PortalError:
-            return  # no slot is free at the moment
-        except DatabaseError:
-            connection.close()
-
-
 def settle(world: World) -> None:
     """Until all loaders have come to their end and no run is under way."""
     deadline = time.monotonic() + SETTLE_SECONDS
-    said = time.monotonic()
-    while left := unfinished(world):
-        world.tend()
-        assert time.monotonic() < deadline, f"not loaded to the end: {left}"
-        if datetime.now(UTC) > world.end + LATENESS:
-            no_longer_wait(world, [code for code, waits in left if waits])
-        if time.monotonic() - said > 5:
-            said = time.monotonic()
-            say(f"left: {len(left)}, {sum(w for _, w in left)} wait, {_active(world)} active")
-        time.sleep(0.2)
+    with world.control() as session:
+        while left := unfinished(session):
+            world.tend()
+            assert time.monotonic() < deadline, f"not loaded to the end: {left}"
+            world.operator.run_what_waits(most=len(left))
+            time.sleep(0.2)
     wait_until(lambda: not _active(world), seconds=30, what="no lock is held")
 
 
@@ -130,7 +97,7 @@ def test_every_window_is_loaded_exactly_once_whatever_goes_wrong(
         began = time.monotonic()
         with PollWitness(world.control) as witness:
             happen(world, seed, planned, say)
-            say(f"{time.monotonic() - began:6.1f} s  {len(unfinished(world))} loaders unfinished")
+            say(f"{time.monotonic() - began:6.1f} s  all is over, but for the loading")
             settle(world)
         say(f"{time.monotonic() - began:6.1f} s  all loaders have come to their end")
         for writer in world.writers:

@@ -23,6 +23,7 @@ from execution.clusters import CLUSTERS
 from loaderportal.configuration import parse_database_url
 from loaderportal.demo.postgres_server import PostgresServer
 from loaderportal.demo.processes import is_free
+from tests.chaos.attendant import Operator
 from tests.chaos.checker import CAPS_WATCH
 from tests.chaos.line import Line
 from tests.chaos.plans import Plan, make_plans
@@ -200,7 +201,7 @@ class World:
 
     def _make_loaders(self) -> None:
         people = People()
-        self.people = people
+        self.operator = Operator(people, self.control)
         known = {
             kind: make_source(
                 source,

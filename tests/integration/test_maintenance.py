@@ -255,7 +255,8 @@ def forget() -> None:
 class StandInCluster:
     """Notes that it was told to end."""
 
-    def __init__(self) -> None:
+    def __init__(self, running_for: float = 60.0) -> None:
+        self.running_for = running_for
         self.killed = 0
 
     def kill(self) -> None:
