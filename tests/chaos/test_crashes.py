@@ -17,6 +17,7 @@ from django.db import connection
 
 from execution.models import LoaderExecutionLock, LoadHistory, Replica
 from loaders.models import LoaderState
+from tests.chaos.witness import PollWitness
 from tests.portal_database import PortalDatabase
 from tests.servers import SourceServer
 from tests.support.replica import (
@@ -29,6 +30,7 @@ from tests.support.replica import (
 from tests.support.scenes import START, Scene
 
 HOURS = 24 * 10
+LONGEST_POLL_GAP = 30.0
 SPEED = "0.05"
 """Seconds that the source takes over each window, so that a kill meets a run under way."""
 
@@ -140,7 +142,10 @@ def test_no_window_is_lost_or_doubled_whatever_single_process_is_killed(
 ) -> None:
     order = list(VICTIMS)
     random.Random(1).shuffle(order)
-    with replica(committed_db, tmp_path / "replica.log") as process:
+    with (
+        replica(committed_db, tmp_path / "replica.log") as process,
+        PollWitness(partial(committed_db.server.admin_connection, committed_db.name)) as witness,
+    ):
         for name in order:
             before = progress()
             wait_until(partial(_is_past, before), seconds=60, what=f"progress, then {name}")
@@ -154,6 +159,8 @@ def test_no_window_is_lost_or_doubled_whatever_single_process_is_killed(
         assert process.stop() == 0
     assert not any(map(is_running, below))
     assert LoadHistory.objects.filter(status="FAILED").exists()
+    assert witness.samples > 0
+    assert witness.longest_gap < LONGEST_POLL_GAP
     check(scene.server)
 
 
