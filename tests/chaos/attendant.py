@@ -13,21 +13,21 @@ from core.errors import PortalError
 from execution.models import LoadHistory, RunStatus, Trigger
 from execution.services import request_cancel, run_now
 from loaders.models import Loader
+from loaders.services import disable
 from tests.support.people import People
 
 _EVERY_SECONDS = 1.5
 
 
-def unfinished(session: psycopg.Connection) -> list[tuple[str, bool]]:
-    """Loaders that have not come to their end, and whether a failure, their own or the source's,
-    or their interval holds them back."""
+def held_back(session: psycopg.Connection) -> list[str]:
+    """Loaders that wait for longer than their own interval: after failures, theirs or the
+    source's."""
     found = session.execute(
-        "SELECT l.loader_code, s.next_due_at > clock_timestamp() + interval '1 second' "
-        "AND s.load_status <> 'RUNNING' FROM loader.loader l "
-        "JOIN loader.loader_state s ON s.loader_id = l.id "
-        "WHERE s.last_load_timestamp IS DISTINCT FROM l.end_at ORDER BY 1"
+        "SELECT loader_code FROM loader.loader l JOIN loader.loader_state s ON s.loader_id = l.id "
+        "WHERE s.load_status <> 'RUNNING' AND s.next_due_at > "
+        "clock_timestamp() + (min_interval_seconds + 1) * interval '1 second' ORDER BY 1"
     ).fetchall()
-    return [(code, bool(waits)) for code, waits in found]
+    return [code for (code,) in found]
 
 
 class Operator:
@@ -45,11 +45,16 @@ class Operator:
             return
         self._next = time.monotonic() + _EVERY_SECONDS
         with self._connect() as session:
-            waiting = [code for code, waits in unfinished(session) if waits]
+            waiting = held_back(session)
         random.shuffle(waiting)
         for code in waiting[:most]:
             if not self._run(code):
                 return
+
+    def disable_all(self) -> None:
+        """Let no loader start another run."""
+        for loader in Loader.objects.all():
+            disable(user=self._user, loader=loader)
 
     def cancel_one(self, rng: random.Random) -> str | None:
         """Cancel a run that is under way; None if there is none."""

@@ -82,10 +82,23 @@ class Checker:
         self._control = control
         self._sources = sources
         self._plans = plans
+        self._ends: dict[str, datetime] = {}
 
-    def faults(self) -> list[str]:
-        """All that is not as it must be; empty when all is well."""
+    def behind(self, until: datetime) -> list[str]:
+        """Loaders that have not loaded everything up to an instant yet."""
+        self._ends = dict(
+            self._ask(
+                "SELECT loader_code, max(query_to_time) FROM loader.load_history "
+                "WHERE status IN ('SUCCESS', 'PARTIAL') GROUP BY loader_code"
+            )
+        )
+        return [p.code for p in self._plans if self._ends.get(p.code, p.start) < until]
+
+    def faults(self, until: datetime) -> list[str]:
+        """All that is not as it must be, of what was loaded, which is all up to `until` at least;
+        empty when all is well."""
         return [
+            *(f"{code} was not loaded to the end" for code in self.behind(until)),
             *self._left_over(),
             *self._exceeded(),
             *(fault for plan in self._plans for fault in self._faults_of(plan)),
@@ -165,10 +178,13 @@ class Checker:
                 "step": plan.wording.grain_seconds,
                 "stream": plan.number,
                 "start": plan.start.replace(tzinfo=zone),
-                "end": plan.end.replace(tzinfo=zone),
+                "end": self._end(plan).replace(tzinfo=zone),
             },
         )
         return {(int(r[0]), r[1] or "", r[2] or ""): tuple(r[3:]) for r in rows}
+
+    def _end(self, plan: Plan) -> datetime:
+        return self._ends.get(plan.code, plan.start)
 
     def _present(self, plan: Plan) -> Signals:
         rows = self._ask(
@@ -197,8 +213,13 @@ class Checker:
                 watermark = greatest
             else:
                 watermark = end
-        if watermark != plan.end:
-            yield f"loaded up to {watermark}, not {plan.end}"
+        ((present,),) = self._ask(
+            "SELECT last_load_timestamp FROM loader.loader_state s JOIN loader.loader l "
+            "ON l.id = s.loader_id WHERE l.loader_code = %(code)s",
+            plan.code,
+        )
+        if watermark != present:
+            yield f"the watermark is {present}, but the runs have come to {watermark}"
 
     def _coverage(self, plan: Plan) -> Iterator[str]:
         """Every instant is in one stretch, and none of them is a gap."""
@@ -214,8 +235,8 @@ class Checker:
             if state not in {"LOADED", "EMPTY", "UNVERIFIED"}:
                 yield f"{start} to {end} is {state}"
             at = end
-        if at != plan.end:
-            yield f"coverage ends at {at}, not {plan.end}"
+        if at != self._end(plan):
+            yield f"coverage ends at {at}, the last run at {self._end(plan)}"
 
     def _counts(self, plan: Plan) -> Iterator[str]:
         """History, events, state and signals tell the same story."""
@@ -255,6 +276,32 @@ _SAME = {
         "(SELECT count(*) FROM signals.signals_history WHERE loader_code = %(code)s)"
     ),
 }
+
+
+_STANDING = (
+    "SELECT 'lock', loader_code, replica_name, worker_pid, backend_pid, claimed_at, "
+    "lease_until - now() AS lease, cancel_requested FROM loader.loader_execution_lock "
+    "WHERE NOT released",
+    "SELECT 'state', load_status, count(*), min(next_due_at - now()), max(next_due_at - now()) "
+    "FROM loader.loader_state GROUP BY load_status",
+    "SELECT 'replica', name, draining, now() - heartbeat_at FROM loader.replica",
+    "SELECT 'cycle', holder, now() - last_cycle_at, lease_until - now() "
+    "FROM loader.scheduler_lease",
+    "SELECT 'breaker', b.* FROM loader.source_breaker b",
+    "SELECT 'hints', key, count(*), min(lock - now()), max(lock - now()) "
+    "FROM loader.django_q_ormq GROUP BY key",
+    "SELECT 'session', pid, state, wait_event_type, wait_event, now() - xact_start, "
+    "left(query, 80) FROM pg_stat_activity WHERE usename = 'portal_app'",
+)
+
+
+def standing(control: psycopg.Connection) -> list[str]:
+    """How things stand at the moment, for the report of a failure: a line a row."""
+    return [
+        " ".join(str(value) for value in row)
+        for statement in _STANDING
+        for row in control.execute(statement).fetchall()
+    ]
 
 
 def _named(key: tuple[int, str, str]) -> str:

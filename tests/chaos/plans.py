@@ -64,7 +64,7 @@ WORDINGS = {
 
 @dataclass(frozen=True)
 class Plan:
-    """One loader: it reads the stream of its number. `start` and `end` lie on its grain."""
+    """One loader: it reads the stream of its number, from `start`, which lies on its grain."""
 
     number: int
     kind: str
@@ -72,7 +72,6 @@ class Plan:
     policy: str
     wording: Wording
     start: datetime
-    end: datetime
 
     @property
     def code(self) -> str:
@@ -109,16 +108,16 @@ class Plan:
             "watermark_policy": self.policy,
             "lateness_seconds": int(LATENESS.total_seconds()),
             "start_at": self.start,
-            "end_at": self.end,
+            "end_at": None,
             "execution_timeout_seconds": 30,
             "row_cap": 300 if self.number % 7 == 3 else None,
             "max_attempts": 20,
         }
 
 
-def make_plans(now: datetime, until: datetime) -> list[Plan]:
+def make_plans(now: datetime) -> list[Plan]:
     """Both kinds of source, each strategy, each policy, each wording, from a backlog before `now`
-    to what is the future yet."""
+    on, without an end."""
     combinations = list(product(_POLICIES, _STRATEGIES, (0, 1), KINDS))
     plans = []
     for number in range(LOADERS):
@@ -132,7 +131,6 @@ def make_plans(now: datetime, until: datetime) -> list[Plan]:
                 policy=policy,
                 wording=wording,
                 start=_floor(now - BACKLOG, wording.grain_seconds),
-                end=_floor(until, wording.grain_seconds),
             )
         )
     return plans

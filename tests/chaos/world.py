@@ -88,6 +88,10 @@ class Replica:
             if len(below) == (SLOTS if cluster == "exec" else 1) + 2:
                 self._parts[cluster] = Parts(sentinel, monitor=below[-2], pusher=below[-1])
 
+    def is_complete(self) -> bool:
+        """Whether every process is there that it starts with."""
+        return self._parts.keys() == set(CLUSTERS)
+
     def part(self, cluster: str, name: str) -> int | None:
         """The cluster's main process, its sentinel, monitor or pusher, where it is known."""
         if name == "cluster":
@@ -112,10 +116,9 @@ class Replica:
 class World:
     """All of it. Enter it from the main thread: servers die with the thread that starts them."""
 
-    def __init__(self, directory: Path, *, seed: int, until: datetime) -> None:
+    def __init__(self, directory: Path, *, seed: int) -> None:
         self.directory = directory
-        self.plans: list[Plan] = make_plans(datetime.now(UTC), until)
-        self.end = until
+        self.plans: list[Plan] = make_plans(datetime.now(UTC))
         self.seed = seed
         self.name = f"chaos-{uuid4().hex[:8]}"
         self.sources: dict[str, SourceServer] = {}
@@ -145,6 +148,22 @@ class World:
             if replica.process.has_exited():
                 replica.start()
             replica.look()
+
+    def is_up(self) -> bool:
+        """Whether both replicas have started all their processes, and a run has succeeded."""
+        self.tend()
+        with self.control() as session:
+            loaded = session.execute("SELECT 1 FROM signals.signals_history LIMIT 1").fetchone()
+        return loaded is not None and all(replica.is_complete() for replica in self.replicas)
+
+    def is_at_rest(self) -> bool:
+        """Whether no lock is held."""
+        self.tend()
+        with self.control() as session:
+            held = session.execute(
+                "SELECT 1 FROM loader.loader_execution_lock WHERE NOT released LIMIT 1"
+            )
+            return held.fetchone() is None
 
     def processes(self) -> list[int]:
         """Every process that runs for one of the replicas, orphans too, by its environment."""
