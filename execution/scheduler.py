@@ -30,8 +30,9 @@ from loaders.services import report_tampering
 logger = structlog.get_logger(__name__)
 
 LEASE_NAME = "cycle"
-CYCLE_LEASE = timedelta(seconds=15)
-"""How long a cycle that broke off keeps others from starting one; two at once would do no harm."""
+CYCLE_LEASE = timedelta(seconds=8)
+"""How long a cycle that broke off keeps others from starting one: less than the usual time between
+polls, so that the next one is not lost too. Two at once would do no harm."""
 
 
 @dataclass

@@ -7,6 +7,7 @@ with the defaults that users have.
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -36,6 +37,11 @@ Kill = Callable[[ReplicaProcess, PortalDatabase], None]
 
 LONGEST_RECOVERY = 90.0
 LONGEST_POLL_GAP = 30.0
+
+
+def say(line: str) -> None:
+    """A line of the report (`make chaos` shows it)."""
+    sys.stdout.write(f"{line}\n")
 
 
 def settings_of(lease: int, poll: int) -> dict[str, str]:
@@ -101,6 +107,7 @@ def test_the_window_of_a_killed_worker_is_loaded_by_another_in_time(
         )
         took = time.monotonic() - killed_at
         assert process.stop() == 0
+    say(f"recovery {took:.1f} s: lease {lease} s, a poll every {poll} s")
     attempts = LoadHistory.objects.order_by("start_time").values_list("error_code", flat=True)
     assert list(attempts) == ["LEASE_EXPIRED", ""]
     allowed = LONGEST_RECOVERY - (DEFAULT_LEASE - lease) - (DEFAULT_POLL - poll)
@@ -161,5 +168,6 @@ def test_the_scheduler_goes_on_soon_whatever_process_is_killed(
             before = last_cycle()
             wait_until(lambda: last_cycle() != before, seconds=90, what="a cycle after the kill")
         assert process.stop() == 0
+    say(f"poll gap {witness.longest_gap:.1f} s: {name}, a poll every {pace[1]} s")
     assert witness.samples > 0
     assert witness.longest_gap < LONGEST_POLL_GAP
