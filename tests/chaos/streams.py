@@ -42,8 +42,8 @@ _SLOW_VIEW = {
     "POSTGRESQL": (
         "CREATE FUNCTION pause() RETURNS boolean LANGUAGE sql VOLATILE AS "
         "$$ SELECT pg_sleep(random() * 0.4) IS NOT NULL $$",
-        "CREATE VIEW slow_events AS SELECT e.* FROM events e, (SELECT pause() AS done) p "
-        "WHERE p.done",
+        "CREATE VIEW slow_events AS WITH p AS MATERIALIZED (SELECT pause() AS done) "
+        "SELECT e.* FROM events e, p WHERE p.done",
     ),
     "MYSQL": (
         "CREATE VIEW slow_events AS SELECT e.* FROM events e, "
