@@ -36,16 +36,20 @@ def due_after_failure(
 ) -> timedelta | None:
     """How long the loader waits after this failure, itself counted; None until a person acts.
 
-    What may pass is tried up to `max_attempts` times with growing pauses. After that, and at once
-    after an error that will not pass by itself, the loader's breaker is open: it is looked at
-    every 15 min. An error of the definition is not tried again at all.
+    A fault of the portal itself has cost a lease already: the window is due again at once, and
+    only a run that meets it time and again is slowed down. What may pass is tried up to
+    `max_attempts` times with growing pauses. After that, and at once after an error that will not
+    pass by itself, the loader's breaker is open: it is looked at every 15 min. An error of the
+    definition is not tried again at all.
     """
     if kind is FailureKind.CALLED_OFF:
         return min_interval
     if kind is FailureKind.OF_DEFINITION:
         return None
     if kind is FailureKind.OF_PORTAL:
-        return backoff(consecutive_failures, timedelta(), jitter)
+        if consecutive_failures == 1:
+            return timedelta()
+        return backoff(consecutive_failures - 1, timedelta(), jitter)
     if kind is FailureKind.TRANSIENT and consecutive_failures < max_attempts:
         return backoff(consecutive_failures, min_interval, jitter)
     return backoff(_MOST_DOUBLINGS, min_interval, jitter)

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execution.retry import BACKOFF_CAP, JITTER_SPREAD, backoff, next_due_after_success
+from execution.retry import (
+    BACKOFF_CAP,
+    JITTER_SPREAD,
+    FailureKind,
+    backoff,
+    due_after_failure,
+    next_due_after_success,
+)
 
 ATTEMPT = datetime(2026, 1, 31, 10, tzinfo=UTC)
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
@@ -35,6 +42,20 @@ def test_a_failing_loader_is_not_tried_more_often_than_a_healthy_one() -> None:
 def test_jitter_parts_loaders_that_failed_together() -> None:
     assert backoff(1, SECOND, 0.5) == timedelta(seconds=12.5)
     assert backoff(1, timedelta(days=1), 0.5) == timedelta(days=1, seconds=15)
+
+
+def test_what_the_portal_lost_is_due_at_once_and_slowed_down_if_it_is_lost_again() -> None:
+    waits = [
+        due_after_failure(
+            FailureKind.OF_PORTAL,
+            failures,
+            max_attempts=1,
+            min_interval=timedelta(hours=1),
+            jitter=0.0,
+        )
+        for failures in (1, 2, 3, 99)
+    ]
+    assert waits == [timedelta(), 10 * SECOND, 20 * SECOND, BACKOFF_CAP]
 
 
 @settings(deadline=None)
