@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import product
 
 from execution.clusters import CLUSTERS
 from tests.chaos.world import LEASE_SECONDS, Replica, World, crash_postgres
@@ -92,20 +93,18 @@ def kill_busy_worker(chaos: Chaos) -> str | None:
     return _kill(pid, f"busy exec worker of {replica.name}")
 
 
-def kill_worker(chaos: Chaos, cluster: str) -> str | None:
-    """A worker that waits for work, inside the queue's lock."""
+def kill_part(chaos: Chaos, part: str) -> str | None:
+    """One process of a cluster: a worker that waits, inside the queue's lock, or one of django-q2's
+    own. An exec cluster is hit as often as the others together."""
     busy = {pid for _, pid in chaos.busy_workers()}
-    for replica in chaos.replicas():
-        idle = [pid for pid in replica.workers(cluster) if pid not in busy]
-        if idle:
-            return _kill(chaos.rng.choice(idle), f"{cluster} worker of {replica.name}")
-    return None
-
-
-def kill_part(chaos: Chaos, cluster: str, part: str) -> str | None:
-    """One of django-q2's other processes."""
-    for replica in chaos.replicas():
-        done = _kill(replica.part(cluster, part), f"{cluster} {part} of {replica.name}")
+    others = chaos.rng.sample([c for c in CLUSTERS if c != "exec"], len(CLUSTERS) - 1)
+    clusters = ["exec", *others] if chaos.rng.random() < 0.5 else [*others, "exec"]
+    for cluster, replica in product(clusters, chaos.replicas()):
+        pid = replica.part(cluster, part)
+        if part == "worker":
+            waiting = [pid for pid in replica.workers(cluster) if pid not in busy]
+            pid = chaos.rng.choice(waiting) if waiting else None
+        done = _kill(pid, f"{cluster} {part} of {replica.name}")
         if done is not None:
             return done
     return None
@@ -239,10 +238,8 @@ def cancel_run(chaos: Chaos) -> str | None:
 def _kinds() -> Iterator[tuple[str, Act]]:
     yield "kill supervisor", kill_supervisor
     yield "kill busy worker", kill_busy_worker
-    for cluster in CLUSTERS:
-        yield f"kill {cluster} worker", partial(kill_worker, cluster=cluster)
-        for part in ("cluster", "sentinel", "monitor", "pusher"):
-            yield f"kill {cluster} {part}", partial(kill_part, cluster=cluster, part=part)
+    for part in ("cluster", "sentinel", "worker", "monitor", "pusher"):
+        yield f"kill {part}", partial(kill_part, part=part)
     yield "freeze busy worker", freeze_busy_worker
     yield "freeze process", freeze_process
     yield "freeze replica", freeze_replica

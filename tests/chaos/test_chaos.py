@@ -24,7 +24,7 @@ from tests.chaos.witness import PollWitness
 from tests.chaos.world import MOST_ACTIVE, World
 from tests.support.replica import wait_until
 
-SHORT_SECONDS = 40
+SHORT_SECONDS = 45
 LONG_SECONDS = 600
 SETTLE_SECONDS = 240
 
