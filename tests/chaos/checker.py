@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 
-from tests.chaos.plans import Plan
+from tests.chaos.plans import Plan, floor
 from tests.servers import SourceServer
 
 Signals = dict[tuple[int, str, str], tuple[Any, ...]]
@@ -85,14 +85,18 @@ class Checker:
         self._ends: dict[str, datetime] = {}
 
     def behind(self, until: datetime) -> list[str]:
-        """Loaders that have not loaded everything up to an instant yet."""
+        """Loaders that have not loaded everything up to an instant, or its grain, yet."""
         self._ends = dict(
             self._ask(
                 "SELECT loader_code, max(query_to_time) FROM loader.load_history "
                 "WHERE status IN ('SUCCESS', 'PARTIAL') GROUP BY loader_code"
             )
         )
-        return [p.code for p in self._plans if self._ends.get(p.code, p.start) < until]
+        return [
+            plan.code
+            for plan in self._plans
+            if self._end(plan) < floor(until, plan.wording.grain_seconds)
+        ]
 
     def faults(self, until: datetime) -> list[str]:
         """All that is not as it must be, of what was loaded, which is all up to `until` at least;

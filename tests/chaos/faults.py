@@ -186,6 +186,8 @@ def end_control_sessions(chaos: Chaos) -> str | None:
                 "SELECT pid FROM pg_stat_activity WHERE usename = 'portal_app' ORDER BY pid"
             )
         ]
+        if not pids:
+            return None
         chosen = chaos.rng.sample(pids, (len(pids) + 1) // 2)
         session.execute("SELECT pg_terminate_backend(pid) FROM unnest(%s::int[]) pid", [chosen])
     return f"end {len(chosen)} of {len(pids)} sessions at the control database"

@@ -130,12 +130,13 @@ def make_plans(now: datetime) -> list[Plan]:
                 strategy=strategy,
                 policy=policy,
                 wording=wording,
-                start=_floor(now - BACKLOG, wording.grain_seconds),
+                start=floor(now - BACKLOG, wording.grain_seconds),
             )
         )
     return plans
 
 
-def _floor(instant: datetime, seconds: int) -> datetime:
+def floor(instant: datetime, seconds: int) -> datetime:
+    """The last instant at or before this one that is a multiple of so many seconds."""
     epoch = int(instant.timestamp())
     return datetime.fromtimestamp(epoch - epoch % seconds, instant.tzinfo)

@@ -88,7 +88,7 @@ def test_every_window_is_loaded_exactly_once_whatever_goes_wrong(
         with PollWitness(world.control) as witness:
             happen(world, seed, planned, say)
             say(f"{time.monotonic() - began:6.1f} s  all is over, but for the loading")
-            until = datetime.now(UTC).replace(second=0, microsecond=0)
+            until = datetime.now(UTC)
             settle(world, until)
         say(f"{time.monotonic() - began:6.1f} s  all is loaded up to {until:%H:%M:%S}")
         for writer in world.writers:
