@@ -87,7 +87,8 @@ PLANTED = (
     "DELETE FROM loader.coverage WHERE loader_code = 'CHAOS_05'",
     "DELETE FROM loader.loader_event WHERE loader_code = 'CHAOS_06'",
     "UPDATE loader.load_history SET status = 'RUNNING' WHERE id = (SELECT id "
-    "FROM loader.load_history WHERE loader_code = 'CHAOS_07' ORDER BY start_time LIMIT 1)",
+    "FROM loader.load_history WHERE loader_code = 'CHAOS_07' AND status = 'SUCCESS' "
+    "ORDER BY start_time LIMIT 1)",
     "UPDATE loader.loader_execution_lock SET released = false WHERE lock_id IN "
     "(SELECT DISTINCT ON (loader_code) lock_id FROM loader.loader_execution_lock "
     f"ORDER BY loader_code LIMIT {MOST_ACTIVE + 1})",
