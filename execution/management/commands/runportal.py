@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 from django_q import cluster as django_q_cluster
 from django_q.cluster import Cluster
 
@@ -35,3 +36,8 @@ class Command(BaseCommand):
                 Supervisor().run()
             except ReplicaNameTakenError as error:
                 raise CommandError(str(error)) from None
+            except DatabaseError:
+                raise CommandError(
+                    "The portal's database does not answer: the replica did not start. Check "
+                    "DATABASE_URL, and that the migrations have run."
+                ) from None
