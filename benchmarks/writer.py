@@ -19,7 +19,7 @@ import psycopg
 from benchmarks.readings import Readings, many, one
 from benchmarks.report import Figure, Size
 from benchmarks.stage import Stage
-from signals.writer import COLUMNS
+from signals.models import COLUMNS
 from tests.portal_database import PortalDatabase
 from tests.servers import SourceServer
 

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import connections
 
 SCHEMAS = ("loader", "signals")
-FUNCTIONS = ("signals.ensure_partition(timestamptz)",)
+FUNCTIONS = ("signals.ensure_partition(timestamptz)", "signals.drop_output(uuid,bigint)")
 """Functions that run with the owner's rights, which nobody but the application may call."""
 
 APPEND_ONLY = "append_only"
@@ -40,7 +40,9 @@ def grant_after_migrate(sender: Any, using: str, **_: Any) -> None:
                 cursor.execute(f"GRANT EXECUTE ON FUNCTION {function} TO {quoted}")
         for table in append_only_tables():
             name = connection.ops.quote_name(table)
-            cursor.execute(f"REVOKE UPDATE, DELETE, TRUNCATE ON {name} FROM {quoted}")
+            cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [name])
+            if cursor.fetchone()[0]:
+                cursor.execute(f"REVOKE UPDATE, DELETE, TRUNCATE ON {name} FROM {quoted}")
 
 
 def append_only_tables() -> list[str]:

@@ -163,15 +163,19 @@ class LoaderRun(APIView):
 
     def post(self, request: Request, code: str) -> Response:
         loader = get_loader(code, user=request.user)
-        history = run_now(user=request.user, loader=loader, trigger=Trigger.API)
-        return Response(
-            {
-                "execution_id": history.pk,
-                "status": history.status,
-                "start_time": history.start_time,
-            },
-            status=status.HTTP_202_ACCEPTED,
-        )
+        return accepted(run_now(user=request.user, loader=loader, trigger=Trigger.API))
+
+
+def accepted(history: LoadHistory) -> Response:
+    """The answer to a request that started an execution."""
+    return Response(
+        {
+            "execution_id": history.pk,
+            "status": history.status,
+            "start_time": history.start_time,
+        },
+        status=status.HTTP_202_ACCEPTED,
+    )
 
 
 def _execution(execution_id: UUID, user: User) -> LoadHistory:

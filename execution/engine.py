@@ -42,10 +42,11 @@ from loaders.definition import RunSettings
 from loaders.placeholders import bind
 from loaders.source_time import parse_stamp, render
 from loaders.sql_guard import executable_text
+from signals.outputs import get_output, settle
 from signals.partitions import ensure_partitions
 from signals.rows import Row, RowEncoder, check_columns
 from signals.segments import CombinationRegistry
-from signals.writer import Written, purge, write
+from signals.writer import Purged, Written, purge, put_back, write
 
 logger = structlog.get_logger(__name__)
 
@@ -107,19 +108,12 @@ def _load_or_say_why(lock: LoaderExecutionLock, heartbeat: Heartbeat) -> None:
 
 
 def _load(claimed: Claimed, heartbeat: Heartbeat) -> None:
-    """Load the window, or the first part of it that keeps within the row cap."""
+    """Load the window from its source, or from the output version that is to be restored."""
     heartbeat.limit(_timeout_seconds(claimed.settings))
-    asked = claimed.window
-    while True:
-        try:
-            window, written = _load_part(claimed, asked, heartbeat)
-        except RowCapExceededError:
-            asked, rest = split(asked, claimed.settings.grain)
-            if rest is None:
-                raise
-            logger.info("run.halved", loader_code=claimed.loader_code, window_to=str(asked.end))
-        else:
-            break
+    if claimed.output_version is None:
+        window, written = _load_within_cap(claimed, heartbeat)
+    else:
+        window, written = claimed.window, _restore(claimed, claimed.output_version)
     logger.info(
         "run.finished",
         loader_code=claimed.loader_code,
@@ -129,6 +123,19 @@ def _load(claimed: Claimed, heartbeat: Heartbeat) -> None:
         window_to=window.end.isoformat(),
         records_loaded=written.loaded,
     )
+
+
+def _load_within_cap(claimed: Claimed, heartbeat: Heartbeat) -> tuple[Window, Written]:
+    """Load the window, or the first part of it that keeps within the row cap."""
+    asked = claimed.window
+    while True:
+        try:
+            return _load_part(claimed, asked, heartbeat)
+        except RowCapExceededError:
+            asked, rest = split(asked, claimed.settings.grain)
+            if rest is None:
+                raise
+            logger.info("run.halved", loader_code=claimed.loader_code, window_to=str(asked.end))
 
 
 def _load_part(claimed: Claimed, asked: Window, heartbeat: Heartbeat) -> tuple[Window, Written]:
@@ -155,6 +162,22 @@ def _load_part(claimed: Claimed, asked: Window, heartbeat: Heartbeat) -> tuple[W
             )
             capture.hand_over()
     return window, written
+
+
+def _restore(claimed: Claimed, version_id: UUID) -> Written:
+    """Put an output version in the place of what stands in its window, which becomes a version in
+    turn. The source is not asked."""
+    phases = Phases()
+    version = get_output(version_id, even_expired=True)
+    ensure_partitions(claimed.window)
+    phases.ends("connect")
+    with _transaction():
+        purged = _purge(claimed, claimed.window, phases)
+        written = put_back(version, load_history_id=claimed.history_id, purged=purged.rows)
+        phases.ends("load")
+        _settle(claimed, claimed.window, purged, phases)
+        commit(claimed, claimed.window, written, phases=phases.milliseconds)
+    return written
 
 
 def _connect(claimed: Claimed, timeout: float) -> SourceConnection:
@@ -196,13 +219,7 @@ def _transfer(
     gives up."""
     governed = claimed.settings
     statement = statement_of(governed, window, source.quote)
-    purged = purge(
-        loader_code=claimed.loader_code,
-        window=window,
-        strategy=claimed.purge_strategy,
-        reread_until=reread_until(window, claimed.watermark),
-    )
-    phases.ends("purge")
+    purged = _purge(claimed, window, phases)
     with closing(CombinationRegistry()) as registry, source.stream(statement) as rows:
         encoder = RowEncoder(
             loader_code=claimed.loader_code,
@@ -217,10 +234,35 @@ def _transfer(
             encoder=encoder,
             registry=registry,
             strategy=claimed.purge_strategy,
-            purged=purged,
+            purged=purged.rows,
         )
     phases.ends("load")
+    _settle(claimed, window, purged, phases)
     return written
+
+
+def _purge(claimed: Claimed, window: Window, phases: Phases) -> Purged:
+    purged = purge(
+        loader_code=claimed.loader_code,
+        window=window,
+        strategy=claimed.purge_strategy,
+        reread_until=reread_until(window, claimed.watermark),
+    )
+    phases.ends("purge")
+    return purged
+
+
+def _settle(claimed: Claimed, window: Window, purged: Purged, phases: Phases) -> None:
+    """Make a version of what the purge set aside, if the run brought something else."""
+    if purged.kept is None:
+        return
+    settle(
+        purged.kept,
+        loader_code=claimed.loader_code,
+        window=window,
+        load_history_id=claimed.history_id,
+    )
+    phases.ends("compare")
 
 
 def _within_cap(batches: Iterable[list[Row]], cap: int | None) -> Iterator[list[Row]]:

@@ -203,6 +203,12 @@ VARIABLES = (
         default=7,
     ),
     Variable(
+        "LOADERPORTAL_OUTPUT_RETENTION_DAYS",
+        "How long the rows that a reload replaced can be compared and restored, in days.",
+        whole_number(),
+        default=30,
+    ),
+    Variable(
         "LOADERPORTAL_LOCK_CLEANUP_CRON",
         "When released locks past their retention are deleted: a cron expression, UTC.",
         _cron,

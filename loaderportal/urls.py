@@ -15,6 +15,7 @@ from django.views.generic import RedirectView
 from accounts import api as accounts
 from core.api import problems
 from execution import api as execution
+from execution import api_outputs as outputs
 from loaderportal import health
 from loaders.api import teams as grants
 from loaders.api import views as loaders
@@ -24,7 +25,9 @@ API = "api/v1/"
 _CODE = r"(?P<code>[A-Za-z0-9_]{1,64})"
 _NUMBER = r"(?P<number>[1-9][0-9]{0,8})"
 _HEX = "[0-9a-fA-F]"
-_ID = rf"(?P<execution_id>{_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}})"
+_UUID = rf"{_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}}"
+_ID = f"(?P<execution_id>{_UUID})"
+_OUTPUT = f"(?P<output_id>{_UUID})"
 
 
 def _endpoint(address: str, view: Any) -> URLPattern:
@@ -59,6 +62,9 @@ urlpatterns = [
     _endpoint(f"loaders/{_CODE}/versions/{_NUMBER}", loaders.VersionDetail),
     _endpoint(f"loaders/{_CODE}/versions/{_NUMBER}/restore", loaders.VersionRestore),
     _endpoint(f"loaders/{_CODE}/run", execution.LoaderRun),
+    _endpoint(f"loaders/{_CODE}/outputs", outputs.OutputList),
+    _endpoint(f"outputs/{_OUTPUT}", outputs.OutputDetail),
+    _endpoint(f"outputs/{_OUTPUT}/restore", outputs.OutputRestore),
     _endpoint("executions", execution.ExecutionList),
     _endpoint(f"executions/{_ID}", execution.ExecutionDetail),
     _endpoint(f"executions/{_ID}/cancel", execution.ExecutionCancel),

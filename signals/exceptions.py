@@ -46,3 +46,10 @@ class QueryInvalidError(TerminalError):
 
     code = "QUERY_INVALID"
     status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class OutputNotFoundError(TerminalError):
+    """No output version has this id, or it has expired."""
+
+    code = "OUTPUT_NOT_FOUND"
+    status = HTTPStatus.NOT_FOUND

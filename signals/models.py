@@ -1,4 +1,4 @@
-"""SignalsHistory and SegmentCombination, in schema `signals` (spec 2).
+"""SignalsHistory, SegmentCombination and output versions, in schema `signals` (spec 2).
 
 The tables are made by SQL (partitions, a function that runs as their owner); Django only reads
 them through these models, and finds them by the search path.
@@ -6,9 +6,18 @@ them through these models, and finds them by the search path.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
 
+from core.ids import uuid7
+from core.window import Window
+
 SEGMENT_COUNT = 10
+
+VALUES = "rec_count, value_count, sum_val, avg_val, max_val, min_val"
+COLUMNS = f"loader_code, load_time_stamp, segment_code, {VALUES}, load_history_id"
+"""Columns of a signal, in the order of its table."""
 
 
 class SegmentCombination(models.Model):
@@ -39,10 +48,10 @@ class SegmentCombination(models.Model):
         return [getattr(self, f"segment_{n}") for n in range(1, SEGMENT_COUNT + 1)]
 
 
-class SignalsHistory(models.Model):
-    """One aggregated signal. Counts are whole numbers, values double precision, all may be null."""
+class SignalColumns(models.Model):
+    """The columns of a signal: counts are whole numbers, values double precision, all may be
+    null."""
 
-    pk = models.CompositePrimaryKey("loader_code", "load_time_stamp", "segment_code")
     loader_code = models.TextField()
     load_time_stamp = models.DateTimeField()
     segment_code = models.UUIDField()
@@ -55,8 +64,71 @@ class SignalsHistory(models.Model):
     load_history_id = models.UUIDField()
 
     class Meta:
-        managed = False
-        db_table = "signals_history"
+        abstract = True
 
     def __str__(self) -> str:
         return f"{self.loader_code} {self.load_time_stamp:%Y-%m-%d %H:%M}Z {self.segment_code}"
+
+
+class SignalsHistory(SignalColumns):
+    """One aggregated signal."""
+
+    pk = models.CompositePrimaryKey("loader_code", "load_time_stamp", "segment_code")
+
+    class Meta:
+        managed = False
+        db_table = "signals_history"
+
+
+class OutputVersionQuerySet(models.QuerySet["OutputVersion"]):
+    """Named queries over output versions."""
+
+    def standing(self, now: datetime) -> OutputVersionQuerySet:
+        """Versions that can be compared and restored."""
+        return self.filter(expires_at__gt=now)
+
+
+class OutputVersion(models.Model):
+    """What stood in a window before a reload brought something else (spec 6 "Purge"). Kept until
+    `expires_at`; the application may neither change nor delete it before."""
+
+    append_only = True
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    loader_code = models.TextField("loader")
+    window_from = models.DateTimeField()
+    window_to = models.DateTimeField()
+    replaced_at = models.DateTimeField()
+    replaced_by = models.UUIDField()
+    """The execution that replaced it; that may have been deleted since."""
+
+    rows = models.BigIntegerField()
+    expires_at = models.DateTimeField()
+
+    objects = OutputVersionQuerySet.as_manager()
+
+    class Meta:
+        managed = False
+        db_table = "output_version"
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return f"{self.loader_code} {self.window_from:%Y-%m-%d %H:%M}Z"
+
+    @property
+    def window(self) -> Window:
+        """The window that was reloaded, UTC."""
+        return Window(self.window_from, self.window_to)
+
+
+class OutputRow(SignalColumns):
+    """One signal of an output version, with the execution that had loaded it."""
+
+    append_only = True
+
+    pk = models.CompositePrimaryKey("version_id", "load_time_stamp", "segment_code")
+    version_id = models.UUIDField()
+
+    class Meta:
+        managed = False
+        db_table = "output_row"

@@ -9,51 +9,66 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import DataError, IntegrityError, connection
 
+from core.ids import uuid7
 from core.window import Window
 from loaders.policies import PurgeStrategy
-from signals.exceptions import DuplicateDataError, DuplicateKeyError, RowRejectedError
+from signals.exceptions import (
+    DuplicateDataError,
+    DuplicateKeyError,
+    OutputNotFoundError,
+    RowRejectedError,
+)
+from signals.models import COLUMNS, VALUES, OutputVersion
+from signals.outputs import Kept, set_aside
 from signals.rows import Row, RowEncoder
 from signals.segments import CombinationRegistry
 
-COLUMNS = (
-    "loader_code, load_time_stamp, segment_code, rec_count, value_count, "
-    "sum_val, avg_val, max_val, min_val, load_history_id"
-)
 _STAGING = "signals_staging"
 _INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
 class Written:
-    """What a run wrote. `loaded` is smaller than `read` where existing rows stayed."""
+    """What a run wrote. `loaded` is smaller than `read` where existing rows stayed; `bytes` is
+    None where no text was copied."""
 
     read: int
     loaded: int
     purged: int
-    bytes: int
+    bytes: int | None
     least: datetime | None
     greatest: datetime | None
 
 
+@dataclass(frozen=True)
+class Purged:
+    """How many rows a purge removed, and what it kept of them."""
+
+    rows: int
+    kept: Kept | None = None
+
+
 def purge(
     *, loader_code: str, window: Window, strategy: PurgeStrategy, reread_until: datetime | None
-) -> int:
-    """Make room in the window as the strategy says; returns the number of rows removed.
+) -> Purged:
+    """Make room in the window as the strategy says.
 
     Rows in [window.start, reread_until] are read again by design and go under every strategy
-    (spec 5, MAX_TIMESTAMP). Raises DuplicateDataError saying how many rows stand in the rest.
+    (spec 5, MAX_TIMESTAMP). What PURGE_AND_RELOAD finds beyond them is set aside, and with it the
+    whole window; the caller settles that once the new rows stand. Raises DuplicateDataError
+    saying how many rows stand in the rest.
     """
-    if strategy == PurgeStrategy.PURGE_AND_RELOAD:
-        return _delete(loader_code, window)
-    removed = 0
-    rest: Window | None = window
-    if reread_until is not None and reread_until >= window.start:
-        boundary = min(reread_until + _INSTANT, window.end)
-        removed = _delete(loader_code, Window(window.start, boundary))
-        rest = Window(boundary, window.end) if boundary < window.end else None
+    reread, rest = _parts(window, reread_until)
+    if strategy == PurgeStrategy.PURGE_AND_RELOAD and rest is not None:
+        version_id = uuid7()
+        if moved := set_aside(version_id, loader_code, rest):
+            again = 0 if reread is None else set_aside(version_id, loader_code, reread)
+            return Purged(moved + again, Kept(version_id, moved + again, rest, moved))
+    removed = 0 if reread is None else _delete(loader_code, reread)
     if strategy == PurgeStrategy.FAIL_ON_DUPLICATE and rest is not None:
         standing = _count(loader_code, rest)
         if standing:
@@ -62,7 +77,16 @@ def purge(
                 "FAIL_ON_DUPLICATE. Backfill the window with PURGE_AND_RELOAD to replace them.",
                 details={"standing": standing},
             )
-    return removed
+    return Purged(removed)
+
+
+def _parts(window: Window, reread_until: datetime | None) -> tuple[Window | None, Window | None]:
+    """The part of the window that is read again by design, and the rest."""
+    if reread_until is None or reread_until < window.start:
+        return None, window
+    boundary = min(reread_until + _INSTANT, window.end)
+    rest = Window(boundary, window.end) if boundary < window.end else None
+    return Window(window.start, boundary), rest
 
 
 def write(
@@ -97,6 +121,25 @@ def write(
         bytes=size,
         least=encoder.least,
         greatest=encoder.greatest,
+    )
+
+
+def put_back(version: OutputVersion, *, load_history_id: UUID, purged: int) -> Written:
+    """Copy the rows of an output version into the signals table, as rows of another execution.
+    Raises OutputNotFoundError unless all of them are still there; the caller rolls back."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"WITH put AS (INSERT INTO signals_history ({COLUMNS}) "
+            f"SELECT loader_code, load_time_stamp, segment_code, {VALUES}, %s "
+            "FROM output_row WHERE version_id = %s RETURNING load_time_stamp) "
+            "SELECT count(*), min(load_time_stamp), max(load_time_stamp) FROM put",
+            [load_history_id, version.pk],
+        )
+        rows, least, greatest = cursor.fetchone()
+    if rows != version.rows:
+        raise OutputNotFoundError(f"Output version {version.pk} is no longer there in whole.")
+    return Written(
+        read=rows, loaded=rows, purged=purged, bytes=None, least=least, greatest=greatest
     )
 
 

@@ -11,6 +11,7 @@ from execution.maintenance.locks import delete_released_locks, end_stale_locks
 from execution.maintenance.registry import register
 from execution.maintenance.schedule import Cron, Every
 from loaders.services import expire_stale_requests
+from signals.outputs import delete_expired_outputs
 from signals.partitions import ensure_partitions_ahead
 
 STALE_LOCKS = "stale locks"
@@ -18,6 +19,7 @@ RELEASED_LOCKS = "released locks"
 PARTITIONS = "partitions ahead"
 REQUESTS = "expired requests"
 CAPTURES = "raw capture"
+OUTPUTS = "output versions"
 
 
 def register_jobs() -> None:
@@ -27,6 +29,7 @@ def register_jobs() -> None:
     register(PARTITIONS, Every(timedelta(days=1)), make_partitions_ahead, at_start=True)
     register(REQUESTS, Every(timedelta(hours=1)), expire_stale_requests)
     register(CAPTURES, Every(timedelta(hours=1)), settle_captures, at_start=True)
+    register(OUTPUTS, Every(timedelta(hours=1)), delete_expired_outputs)
 
 
 def settle_captures() -> int:

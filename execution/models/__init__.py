@@ -2,12 +2,13 @@
 
 from execution.models.breaker import SourceBreaker
 from execution.models.coverage import CoverageInterval
-from execution.models.history import LoadHistory, RunStatus, Trigger
+from execution.models.history import OUTPUT_VERSION, LoadHistory, RunStatus, Trigger
 from execution.models.lock import LoaderExecutionLock
 from execution.models.maintenance import MaintenanceJob
 from execution.models.replica import Replica, SchedulerLease
 
 __all__ = [
+    "OUTPUT_VERSION",
     "CoverageInterval",
     "LoadHistory",
     "LoaderExecutionLock",

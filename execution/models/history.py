@@ -38,6 +38,15 @@ class Trigger(models.TextChoices):
         """Whether its runs continue from the watermark and move it (spec 5)."""
         return self in {Trigger.SCHEDULE, Trigger.MANUAL, Trigger.API}
 
+    @property
+    def asks_source(self) -> bool:
+        """Whether its runs read from the source; a restore reads what the portal kept."""
+        return self is not Trigger.RESTORE
+
+
+OUTPUT_VERSION = "outputVersion"
+"""Member of an execution's metadata: the id of the output version that a restore puts back."""
+
 
 class LoadHistory(models.Model):
     """One attempt to load one window. Its status leaves RUNNING once, by compare-and-set."""

@@ -5,6 +5,7 @@ from execution.services.claim import Claimed, prepare, take
 from execution.services.commit import commit
 from execution.services.dispatch import dispatch, dispatch_window
 from execution.services.failure import record_failure
+from execution.services.outputs import restore_output
 from execution.services.reaping import reap_expired, release_replica
 from execution.services.runs import run_now
 
@@ -19,6 +20,7 @@ __all__ = [
     "record_failure",
     "release_replica",
     "request_cancel",
+    "restore_output",
     "run_now",
     "take",
 ]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -14,7 +16,7 @@ from core.clock import ClockTimestamp
 from core.correlation import set_correlation_id
 from core.window import Window
 from execution.exceptions import RunCancelledError
-from execution.models import LoaderExecutionLock, LoadHistory
+from execution.models import OUTPUT_VERSION, LoaderExecutionLock, LoadHistory
 from loaders.connectors.base import SourceProfile
 from loaders.definition import RunSettings
 from loaders.exceptions import LoaderNotApprovedError
@@ -27,7 +29,7 @@ from loaders.services import approved_definition
 class Claimed:
     """A window in a worker's hands, with all that its run will use: the very values whose digest
     was found equal to the approved one. `watermark` is the one the window was planned from; None
-    too for a run that is not live."""
+    too for a run that is not live. `metadata` is what dispatch wrote with the execution."""
 
     lock_id: UUID
     history_id: UUID
@@ -42,6 +44,13 @@ class Claimed:
     profile: SourceProfile
     source_id: UUID
     log_level: str
+    metadata: Mapping[str, Any]
+
+    @property
+    def output_version(self) -> UUID | None:
+        """The output version that the run puts back; None if it asks the source."""
+        known = self.metadata.get(OUTPUT_VERSION)
+        return None if known is None else UUID(known)
 
     def password(self) -> str:
         """The source's password, decrypted now; the caller forgets it once connected."""
@@ -101,6 +110,7 @@ def prepare(lock: LoaderExecutionLock) -> Claimed:
         profile=loader.source.profile(),
         source_id=loader.source.pk,
         log_level=loader.log_level,
+        metadata=history.metadata,
     )
 
 

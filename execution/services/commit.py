@@ -48,7 +48,8 @@ def commit(
         _advance(state, claimed, window, written, is_cut=is_cut)
     state.data_version += 1
     state.save()
-    note_success(claimed.source_id)
+    if claimed.output_version is None:
+        note_success(claimed.source_id)
     update_coverage(
         loader_code=claimed.loader_code,
         window=window,
@@ -75,7 +76,11 @@ def commit(
         records_loaded=written.loaded,
         records_skipped=written.read - written.loaded,
         records_purged=written.purged,
-        metadata={"phases": dict(phases or {}), **({"capture": dict(capture)} if capture else {})},
+        metadata={
+            **claimed.metadata,
+            "phases": dict(phases or {}),
+            **({"capture": dict(capture)} if capture else {}),
+        },
         bytes_written=written.bytes,
     )
     if not finished:

@@ -7,8 +7,10 @@ and loader_execution_lock. Ten dispatchers at once never exceed a cap.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -82,9 +84,10 @@ def dispatch_window(
     trigger: Trigger,
     purge_strategy: PurgeStrategy,
     requested_by: User | None = None,
+    metadata: Mapping[str, Any] | None = None,
 ) -> LoadHistory | NotDue:
     """Hand out a window that somebody chose, beside the loader's live runs; it moves no watermark.
-    NotDue if the source is to be left alone now.
+    `metadata` stays with the execution. NotDue if the source is to be left alone now.
 
     Raises WindowOffGrainError, LoaderAtCapacityError (also when an active run overlaps the
     window), PortalAtCapacityError, and what `approved_definition` raises.
@@ -96,7 +99,7 @@ def dispatch_window(
         if (held := _source_hold(order)) is not None:
             return held
         order.check_caps(window)
-        return order.hand_out(window, purge_strategy)
+        return order.hand_out(window, purge_strategy, metadata)
 
 
 @dataclass(frozen=True)
@@ -114,9 +117,14 @@ class _Order:
     def check_caps(self, window: Window) -> None:
         """The caps of the loader, then those over all of them."""
         _check_loader_cap(self, window)
-        _check_shared_caps(self.loader)
+        _check_shared_caps(self.loader, self.trigger)
 
-    def hand_out(self, window: Window, purge_strategy: PurgeStrategy) -> LoadHistory:
+    def hand_out(
+        self,
+        window: Window,
+        purge_strategy: PurgeStrategy,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> LoadHistory:
         """History, lock with lease, and hint."""
         history = LoadHistory.objects.create(
             loader=self.loader,
@@ -130,6 +138,7 @@ class _Order:
             query_from_time=window.start,
             query_to_time=window.end,
             correlation_id=correlation_id(),
+            metadata=dict(metadata or {}),
         )
         lock = LoaderExecutionLock.objects.create(
             loader=self.loader,
@@ -155,7 +164,10 @@ def _order(loader_id: UUID, trigger: Trigger, requested_by: User | None) -> _Ord
 
 def _source_hold(order: _Order) -> NotDue | None:
     """Why the source is not asked now: its blackout hours, or its breaker. A live loader is due
-    again when that ends. A person's run goes through an open breaker, as a probe."""
+    again when that ends. A person's run goes through an open breaker, as a probe; a restore asks
+    no source."""
+    if not order.trigger.asks_source:
+        return None
     source = order.loader.source
     reason, until = NotDueReason.BLACKOUT, source.blackout_end(order.now)
     if until is None and order.trigger in {Trigger.SCHEDULE, Trigger.BACKFILL}:
@@ -195,7 +207,7 @@ def _check_loader_cap(order: _Order, window: Window) -> None:
         )
 
 
-def _check_shared_caps(loader: Loader) -> None:
+def _check_shared_caps(loader: Loader, trigger: Trigger) -> None:
     """The caps over all loaders: total, source, slots of live replicas."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CAPS_LOCK])
@@ -205,7 +217,10 @@ def _check_shared_caps(loader: Loader) -> None:
             f"{settings.MAX_ACTIVE_LOCKS} runs are active, as many as the portal allows."
         )
     source = loader.source
-    if active.filter(loader__source_database=source).count() >= source.max_connections:
+    asking = active.filter(loader__source_database=source).exclude(
+        load_history__trigger=Trigger.RESTORE
+    )
+    if trigger.asks_source and asking.count() >= source.max_connections:
         raise LoaderAtCapacityError(
             f"Source {source.db_code} serves {source.max_connections} runs already."
         )

@@ -212,7 +212,7 @@ def test_the_watermark_never_overtakes_one_that_was_moved_during_the_run(
     moved_to = START - 24 * HOUR
     real = writer.purge
 
-    def move_then_purge(**arguments: Any) -> int:
+    def move_then_purge(**arguments: Any) -> Any:
         other = connection.copy()
         with other.cursor() as cursor:
             cursor.execute("UPDATE loader_state SET last_load_timestamp = %s", [moved_to])

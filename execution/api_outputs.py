@@ -1,0 +1,75 @@
+"""REST endpoints of output versions (spec 6, 10)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.roles import Permission
+from core.clock import database_now
+from execution.api import accepted
+from execution.services import restore_output
+from loaders.services import get_loader
+from signals.comparison import compare
+from signals.models import OutputVersion
+from signals.outputs import get_output
+
+
+class OutputRowAnswer(serializers.ModelSerializer[OutputVersion]):
+    """An output version in a list."""
+
+    output_id = serializers.UUIDField(source="id")
+
+    class Meta:
+        model = OutputVersion
+        fields = (
+            "output_id",
+            "loader_code",
+            "window_from",
+            "window_to",
+            "replaced_at",
+            "replaced_by",
+            "rows",
+            "expires_at",
+        )
+
+
+class OutputList(ListAPIView[OutputVersion]):
+    """Output versions of a loader that can be restored, newest first."""
+
+    needs = {"GET": Permission.VIEW}
+    serializer_class = OutputRowAnswer
+
+    def get_queryset(self) -> QuerySet[OutputVersion]:
+        loader = get_loader(self.kwargs["code"])
+        versions = OutputVersion.objects.standing(database_now())
+        return versions.filter(loader_code=loader.loader_code)
+
+
+class OutputDetail(APIView):
+    """One output version, compared with what stands in its window now."""
+
+    needs = {"GET": Permission.VIEW}
+
+    def get(self, request: Request, output_id: str) -> Response:
+        version = get_output(UUID(output_id))
+        answer: dict[str, Any] = dict(OutputRowAnswer(version).data)
+        answer["comparison"] = asdict(compare(version))
+        return Response(answer)
+
+
+class OutputRestore(APIView):
+    """Put an output version back; does not wait for it."""
+
+    needs = {"POST": Permission.RUN}
+
+    def post(self, request: Request, output_id: str) -> Response:
+        return accepted(restore_output(user=request.user, version_id=UUID(output_id)))

@@ -1,0 +1,44 @@
+"""Restoring an output version: a run like any other, whose rows the portal kept itself (spec 6)."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import transaction
+
+from accounts.roles import Permission, User, require
+from audit.services import record
+from execution.models import OUTPUT_VERSION, LoadHistory, Trigger
+from execution.services.dispatch import dispatch_window, require_planned
+from loaders.policies import PurgeStrategy
+from loaders.services import get_loader
+from signals.outputs import get_output
+
+
+@transaction.atomic
+def restore_output(*, user: User, version_id: UUID) -> LoadHistory:
+    """Queue a run that puts the version in the place of what stands in its window, without waiting
+    for it. What it replaces becomes a version in turn.
+
+    Raises PermissionDeniedError, OutputNotFoundError, and what `dispatch_window` raises.
+    """
+    require(user, Permission.RUN)
+    version = get_output(version_id)
+    loader = get_loader(version.loader_code)
+    planned = dispatch_window(
+        loader_id=loader.pk,
+        window=version.window,
+        trigger=Trigger.RESTORE,
+        purge_strategy=PurgeStrategy.PURGE_AND_RELOAD,
+        requested_by=user,
+        metadata={OUTPUT_VERSION: str(version.pk)},
+    )
+    history = require_planned(planned, loader)
+    record(
+        actor=user,
+        action="output.restore",
+        object_type="loader",
+        object_id=loader.loader_code,
+        after={"outputId": str(version.pk), "executionId": str(history.pk)},
+    )
+    return history
