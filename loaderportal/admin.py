@@ -20,6 +20,7 @@ from execution.admin import (
     ExecutionAdmin,
     LockAdmin,
     MaintenanceJobAdmin,
+    OutputVersionAdmin,
     ReplicaAdmin,
 )
 from execution.models import (
@@ -33,6 +34,7 @@ from loaderportal.loader_page import LoaderPageAdmin
 from loaders.admin.source import SourceDatabaseAdmin
 from loaders.admin.version import LoaderVersionAdmin
 from loaders.models import Loader, LoaderVersion, SourceDatabase
+from signals.models import OutputVersion
 
 for _model in list(admin.site._registry):  # noqa: SLF001 - there is no public way to list them
     admin.site.unregister(_model)
@@ -45,6 +47,7 @@ admin.site.register(LoaderVersion, LoaderVersionAdmin)
 admin.site.register(SourceDatabase, SourceDatabaseAdmin)
 admin.site.register(LoadHistory, ExecutionAdmin)
 admin.site.register(CoverageInterval, CoverageAdmin)
+admin.site.register(OutputVersion, OutputVersionAdmin)
 admin.site.register(LoaderExecutionLock, LockAdmin)
 admin.site.register(Replica, ReplicaAdmin)
 admin.site.register(MaintenanceJob, MaintenanceJobAdmin)

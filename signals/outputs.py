@@ -105,8 +105,13 @@ def _is_same(kept: Kept, loader_code: str) -> bool:
         cursor.execute(_COUNT, compared)
         if cursor.fetchone()[0] != kept.compared_rows:
             return False
+        # The planner knows nothing of rows that this transaction wrote: it takes them for few and
+        # would hash them all in memory. Sorted, any number of them needs no more than work_mem.
+        cursor.execute("SET LOCAL enable_hashagg = off")
         cursor.execute(_LACKS, [kept.version_id, *compared, *compared])
-        return not cursor.fetchone()[0]
+        lacks: bool = cursor.fetchone()[0]
+        cursor.execute("SET LOCAL enable_hashagg TO DEFAULT")
+        return not lacks
 
 
 def _drop(version_id: UUID, most: int | None = None) -> int:

@@ -4,6 +4,7 @@ from execution.admin.coverage import COVERAGE_TONES, CoverageAdmin
 from execution.admin.execution import ExecutionAdmin, duration_text, status_badge
 from execution.admin.links import loader_link
 from execution.admin.operation import LockAdmin, MaintenanceJobAdmin, ReplicaAdmin
+from execution.admin.output import OutputVersionAdmin
 
 __all__ = [
     "COVERAGE_TONES",
@@ -11,6 +12,7 @@ __all__ = [
     "ExecutionAdmin",
     "LockAdmin",
     "MaintenanceJobAdmin",
+    "OutputVersionAdmin",
     "ReplicaAdmin",
     "duration_text",
     "loader_link",

@@ -27,6 +27,7 @@ from execution.models import (
 )
 from loaders.models import Loader, LoaderVersion
 from loaders.services import create_source, submit, update_loader
+from signals.models import OutputVersion
 from tests.support.people import People, person
 from tests.support.scenes import START, make_loader, order_sql
 
@@ -46,6 +47,7 @@ MODELS = {
     "loaders_sourcedatabase": (ENTITLED, ADMIN),
     "execution_loadhistory": (EVERYBODY, frozenset()),
     "execution_coverageinterval": (EVERYBODY, frozenset()),
+    "signals_outputversion": (EVERYBODY, frozenset()),
     "execution_loaderexecutionlock": (ENTITLED, frozenset()),
     "execution_replica": (ENTITLED, frozenset()),
     "execution_maintenancejob": (ENTITLED, frozenset()),
@@ -121,6 +123,15 @@ class Place:
         coverage = CoverageInterval.objects.create(
             loader=loader, range_from=window[0], range_to=window[1], state="FAILED"
         )
+        output = OutputVersion.objects.create(
+            loader_code=loader.loader_code,
+            window_from=window[0],
+            window_to=window[1],
+            replaced_at=START,
+            replaced_by=self.execution.pk,
+            rows=1,
+            expires_at=START + timedelta(days=36_500),
+        )
         replica = Replica.objects.create(
             name="secret-replica",
             version="1",
@@ -139,6 +150,7 @@ class Place:
             "loaders_sourcedatabase": source,
             "execution_loadhistory": self.execution,
             "execution_coverageinterval": coverage,
+            "signals_outputversion": output,
             "execution_loaderexecutionlock": lock,
             "execution_replica": replica,
             "execution_maintenancejob": job,
@@ -285,6 +297,7 @@ def test_every_page_of_the_console_is_in_these_tables() -> None:
     known = {f"{model}_{part}" for model in MODELS for part in parts}
     known |= {"loaders_loader_do", "execution_loadhistory_do", "auth_user_password_change"}
     known |= {"loaders_loaderversion_restore", "loaders_sourcedatabase_do", "accounts_team_do"}
+    known |= {"signals_outputversion_do"}
     assert names(admin.site.urls[0]) - known - WITHOUT_ROLE - OTHER == set()
 
 

@@ -18,7 +18,7 @@ from core.ids import uuid7
 from execution import tasks
 from execution.hints import MAINTENANCE_CLUSTER, hint_maintenance
 from execution.maintenance import Cron, Every, register
-from execution.maintenance.jobs import PARTITIONS, RELEASED_LOCKS, REQUESTS, STALE_LOCKS
+from execution.maintenance.jobs import OUTPUTS, PARTITIONS, RELEASED_LOCKS, REQUESTS, STALE_LOCKS
 from execution.maintenance.registry import registered
 from execution.maintenance.runner import due_jobs, give_back, run_next
 from execution.models import MaintenanceJob
@@ -57,7 +57,7 @@ def lose(name: str) -> None:
 
 def test_the_portals_own_jobs_are_registered_and_all_run_at_the_first_chance() -> None:
     jobs = registered()
-    assert {STALE_LOCKS, RELEASED_LOCKS, PARTITIONS, REQUESTS} <= set(jobs)
+    assert {STALE_LOCKS, RELEASED_LOCKS, PARTITIONS, REQUESTS, OUTPUTS} <= set(jobs)
     assert jobs[RELEASED_LOCKS].schedule == Cron(portal_settings.LOCK_CLEANUP_CRON)
     assert jobs[STALE_LOCKS].schedule == Every(30 * MINUTE)
     assert run_all() == len([job for job in jobs.values() if isinstance(job.schedule, Every)])

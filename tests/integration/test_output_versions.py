@@ -143,7 +143,7 @@ def test_a_run_that_fails_after_its_purge_keeps_nothing(
     before = content(f"{CONTENT}, load_history_id")
     change_the_source(scene)
     seen: list[int] = []
-    real = engine.settle
+    real = outputs.settle
 
     def settle_then_be_cancelled(*arguments: Any, **named: Any) -> bool:
         made = real(*arguments, **named)

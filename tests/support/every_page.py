@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
 from django.contrib.auth.models import User
@@ -14,12 +15,14 @@ from django.urls import get_resolver, reverse
 from audit.models import AuditEvent
 from execution.models import LoadHistory
 from loaders.models import Loader, LoaderVersion, SourceDatabase
+from signals.models import OutputVersion
 from tests.support.scenes import START
 from tests.support.web import API
 
 _GROUP = re.compile(r"\(\?P<(\w+)>")
 _LISTS_ONLY = {"coverageinterval", "loaderexecutionlock", "replica"}
 _FATES = ("GOOD_POSTGRES", "MISSING_MARIA", "BAD_DATA", "LOGIN_MARIA", "INVALID", "REJECTED")
+_NOWHERE = UUID(int=0)
 _DAY = int(START.timestamp()), int(START.timestamp()) + 86_400
 
 
@@ -74,6 +77,9 @@ def _filled(template: str) -> list[str]:
     """The addresses of all objects that a template stands for."""
     if "{execution_id}" in template:
         return [template.format(execution_id=pk) for pk in _executions()]
+    if "{output_id}" in template:
+        known = list(OutputVersion.objects.values_list("pk", flat=True))
+        return [template.format(output_id=pk) for pk in known or [_NOWHERE]]
     if "db-sources/{code}" in template:
         sources = SourceDatabase.objects.values_list("db_code", flat=True)
         return [template.format(code=code) for code in sources]
