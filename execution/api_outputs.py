@@ -27,6 +27,7 @@ class OutputRowAnswer(serializers.ModelSerializer[OutputVersion]):
     """An output version in a list."""
 
     output_id = serializers.UUIDField(source="id")
+    loader_code = serializers.CharField(source="loader_id")
 
     class Meta:
         model = OutputVersion
@@ -49,9 +50,8 @@ class OutputList(ListAPIView[OutputVersion]):
     serializer_class = OutputRowAnswer
 
     def get_queryset(self) -> QuerySet[OutputVersion]:
-        loader = get_loader(self.kwargs["code"])
-        versions = OutputVersion.objects.standing(database_now())
-        return versions.filter(loader_code=loader.loader_code)
+        loader = get_loader(self.kwargs["code"], user=self.request.user)
+        return OutputVersion.objects.standing(database_now()).filter(loader=loader)
 
 
 class OutputDetail(APIView):
@@ -60,7 +60,7 @@ class OutputDetail(APIView):
     needs = {"GET": Permission.VIEW}
 
     def get(self, request: Request, output_id: str) -> Response:
-        version = get_output(UUID(output_id))
+        version = get_output(UUID(output_id), user=request.user)
         answer: dict[str, Any] = dict(OutputRowAnswer(version).data)
         answer["comparison"] = asdict(compare(version))
         return Response(answer)

@@ -42,7 +42,7 @@ from loaders.definition import RunSettings
 from loaders.placeholders import bind
 from loaders.source_time import parse_stamp, render
 from loaders.sql_guard import executable_text
-from signals.outputs import get_output, settle
+from signals.outputs import output_to_restore, settle
 from signals.partitions import ensure_partitions
 from signals.rows import Row, RowEncoder, check_columns
 from signals.segments import CombinationRegistry
@@ -168,7 +168,7 @@ def _restore(claimed: Claimed, version_id: UUID) -> Written:
     """Put an output version in the place of what stands in its window, which becomes a version in
     turn. The source is not asked."""
     phases = Phases()
-    version = get_output(version_id, even_expired=True)
+    version = output_to_restore(version_id)
     ensure_partitions(claimed.window)
     phases.ends("connect")
     with _transaction():

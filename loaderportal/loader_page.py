@@ -162,8 +162,7 @@ def _links(user: User, loader: Loader) -> Iterable[tuple[str, str]]:
     by_id = urlencode({"loader__id__exact": str(loader.pk)})
     yield "Executions", f"{reverse('admin:execution_loadhistory_changelist')}?{by_code}"
     yield "Coverage", f"{reverse('admin:execution_coverageinterval_changelist')}?{by_code}"
-    of_loader = urlencode({"loader_code": loader.loader_code})
-    yield "Output versions", f"{reverse('admin:signals_outputversion_changelist')}?{of_loader}"
+    yield "Output versions", f"{reverse('admin:signals_outputversion_changelist')}?{by_code}"
     yield "Versions", f"{reverse('admin:loaders_loaderversion_changelist')}?{by_id}"
     if may(user, Permission.MANAGE_USERS):
         yield "Audit trail", audit_address("loader", loader.loader_code)

@@ -87,7 +87,7 @@ class Comparison:
 def compare(version: OutputVersion) -> Comparison:
     """The version against what stands in its window now, in all but the execution that loaded
     it."""
-    window: list[Any] = [version.pk, version.loader_code, version.window_from, version.window_to]
+    window: list[Any] = [version.pk, version.loader_id, version.window_from, version.window_to]
     with connection.cursor() as cursor:
         cursor.execute(_COUNTS, window)
         counts = dict(cursor.fetchall())

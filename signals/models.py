@@ -12,6 +12,7 @@ from django.db import models
 
 from core.ids import uuid7
 from core.window import Window
+from loaders.models import Loader
 
 SEGMENT_COUNT = 10
 
@@ -95,7 +96,14 @@ class OutputVersion(models.Model):
     append_only = True
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    loader_code = models.TextField("loader")
+    loader = models.ForeignKey(
+        Loader,
+        to_field="loader_code",
+        db_column="loader_code",
+        db_constraint=False,
+        on_delete=models.PROTECT,
+        related_name="+",
+    )
     window_from = models.DateTimeField()
     window_to = models.DateTimeField()
     replaced_at = models.DateTimeField()
@@ -113,7 +121,7 @@ class OutputVersion(models.Model):
         ordering = ("-id",)
 
     def __str__(self) -> str:
-        return f"{self.loader_code} {self.window_from:%Y-%m-%d %H:%M}Z"
+        return f"{self.loader_id} {self.window_from:%Y-%m-%d %H:%M}Z"
 
     @property
     def window(self) -> Window:

@@ -11,7 +11,10 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import QuerySet
 
+from accounts.object_access import reachable
+from accounts.roles import User
 from core.clock import database_now
 from core.window import Window
 from signals.exceptions import OutputNotFoundError
@@ -61,7 +64,7 @@ def settle(kept: Kept, *, loader_code: str, window: Window, load_history_id: UUI
     now = database_now()
     OutputVersion.objects.create(
         id=kept.version_id,
-        loader_code=loader_code,
+        loader_id=loader_code,
         window_from=window.start,
         window_to=window.end,
         replaced_at=now,
@@ -72,12 +75,19 @@ def settle(kept: Kept, *, loader_code: str, window: Window, load_history_id: UUI
     return True
 
 
-def get_output(version_id: UUID, *, even_expired: bool = False) -> OutputVersion:
-    """The version. Raises OutputNotFoundError; also for one that has expired but is not deleted
-    yet, unless asked `even_expired`, as a restore does that was asked for in time."""
-    versions = OutputVersion.objects.all()
-    if not even_expired:
-        versions = versions.standing(database_now())
+def get_output(version_id: UUID, *, user: User) -> OutputVersion:
+    """The version, if it has not expired, for somebody who reaches its loader. Raises
+    OutputNotFoundError."""
+    return _find(version_id, reachable(user, OutputVersion.objects.standing(database_now())))
+
+
+def output_to_restore(version_id: UUID) -> OutputVersion:
+    """The version for a restore that was asked for while it stood: it may have expired since, but
+    is not deleted yet. Raises OutputNotFoundError."""
+    return _find(version_id, OutputVersion.objects.all())
+
+
+def _find(version_id: UUID, versions: QuerySet[OutputVersion]) -> OutputVersion:
     version = versions.filter(pk=version_id).first()
     if version is None:
         raise OutputNotFoundError(f"There is no output version {version_id}, or it has expired.")

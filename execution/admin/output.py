@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -18,7 +18,6 @@ from core.display import Tone, badge, instant_text, number_text, window_text
 from execution.admin.links import loader_link
 from execution.models import LoaderExecutionLock
 from execution.services import restore_output
-from loaders.models import Loader
 from signals.comparison import MOST_EXAMPLES, VALUE_NAMES, Comparison, Example, Kind, compare
 from signals.models import OutputVersion
 
@@ -31,7 +30,7 @@ _KINDS = {
 
 def _may_be_restored(_: User, version: OutputVersion) -> str:
     active = LoaderExecutionLock.objects.active().filter(
-        loader__loader_code=version.loader_code,
+        loader=version.loader,
         window_from__lt=version.window_to,
         window_to__gt=version.window_from,
     )
@@ -67,15 +66,14 @@ class OutputVersionAdmin(ActionPageAdmin):
         "replacing_run",
         "expires",
     )
-    list_filter = ("loader_code",)
-    search_fields = ("=loader_code",)
+    list_filter = ("loader",)
+    list_select_related = ("loader",)
+    search_fields = ("=loader__loader_code",)
     search_help_text = "Loader, in full"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OutputVersion]:
-        loaders = Loader.objects.filter(loader_code=OuterRef("loader_code"))
-        return OutputVersion.objects.standing(database_now()).annotate(
-            loader_pk=Subquery(loaders.values("pk")[:1])
-        )
+        found: QuerySet[OutputVersion] = super().get_queryset(request)
+        return found.filter(expires_at__gt=database_now()).select_related("loader")
 
     def get_fieldsets(self, request: HttpRequest, obj: OutputVersion | None = None) -> Any:
         return [
@@ -88,9 +86,7 @@ class OutputVersionAdmin(ActionPageAdmin):
     def page_context(self, request: HttpRequest, obj: OutputVersion) -> dict[str, Any]:
         comparison = compare(obj)
         return {
-            "loader_address": reverse(
-                "admin:loaders_loader_change", args=[getattr(obj, "loader_pk", None)]
-            ),
+            "loader_address": reverse("admin:loaders_loader_change", args=[obj.loader.pk]),
             "until": instant_text(obj.expires_at),
             "counts": _counts(comparison),
             "examples": [_example(example) for example in comparison.examples],
@@ -102,9 +98,9 @@ class OutputVersionAdmin(ActionPageAdmin):
     def replaced(self, version: OutputVersion) -> str:
         return instant_text(version.replaced_at)
 
-    @admin.display(description="Loader", ordering="loader_code")
+    @admin.display(description="Loader", ordering="loader")
     def loader_shown(self, version: OutputVersion) -> SafeString:
-        return loader_link(version.loader_code, getattr(version, "loader_pk", None))
+        return loader_link(version.loader_id, version.loader.pk)
 
     @admin.display(description="Window (UTC)", ordering="window_from")
     def window_shown(self, version: OutputVersion) -> str:

@@ -6,12 +6,11 @@ from uuid import UUID
 
 from django.db import transaction
 
-from accounts.roles import Permission, User, require
+from accounts.roles import Permission, User, person_of, require
 from audit.services import record
 from execution.models import OUTPUT_VERSION, LoadHistory, Trigger
 from execution.services.dispatch import dispatch_window, require_planned
 from loaders.policies import PurgeStrategy
-from loaders.services import get_loader
 from signals.outputs import get_output
 
 
@@ -23,14 +22,14 @@ def restore_output(*, user: User, version_id: UUID) -> LoadHistory:
     Raises PermissionDeniedError, OutputNotFoundError, and what `dispatch_window` raises.
     """
     require(user, Permission.RUN)
-    version = get_output(version_id)
-    loader = get_loader(version.loader_code)
+    version = get_output(version_id, user=user)
+    loader = version.loader
     planned = dispatch_window(
         loader_id=loader.pk,
         window=version.window,
         trigger=Trigger.RESTORE,
         purge_strategy=PurgeStrategy.PURGE_AND_RELOAD,
-        requested_by=user,
+        requested_by=person_of(user),
         metadata={OUTPUT_VERSION: str(version.pk)},
     )
     history = require_planned(planned, loader)

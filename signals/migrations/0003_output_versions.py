@@ -1,5 +1,6 @@
 """Where reloads keep what they replaced, and the function that drops it again."""
 
+import django.db.models.deletion
 from django.db import migrations, models
 
 import core.ids
@@ -73,7 +74,17 @@ MODELS = [
                     default=core.ids.uuid7, editable=False, primary_key=True, serialize=False
                 ),
             ),
-            ("loader_code", models.TextField(verbose_name="loader")),
+            (
+                "loader",
+                models.ForeignKey(
+                    db_column="loader_code",
+                    db_constraint=False,
+                    on_delete=django.db.models.deletion.PROTECT,
+                    related_name="+",
+                    to="loaders.loader",
+                    to_field="loader_code",
+                ),
+            ),
             ("window_from", models.DateTimeField()),
             ("window_to", models.DateTimeField()),
             ("replaced_at", models.DateTimeField()),
@@ -116,7 +127,10 @@ MODELS = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("signals", "0002_partition_rights")]
+    dependencies = [
+        ("signals", "0002_partition_rights"),
+        ("loaders", "0003_every_field_of_a_definition"),
+    ]
     operations = [
         migrations.RunSQL(
             TABLES, "DROP TABLE signals.output_row; DROP TABLE signals.output_version;"

@@ -72,6 +72,7 @@ ACTIONS = {
     "loaders_sourcedatabase": {"test": ADMIN, "teams": ADMIN},
     "accounts_team": {"dissolve": ADMIN},
     "execution_loadhistory": {"cancel": WRITERS},
+    "signals_outputversion": {"restore": WRITERS},
 }
 """Who may press a model's buttons. Those that ask something first answer with their page."""
 
@@ -124,7 +125,7 @@ class Place:
             loader=loader, range_from=window[0], range_to=window[1], state="FAILED"
         )
         output = OutputVersion.objects.create(
-            loader_code=loader.loader_code,
+            loader=loader,
             window_from=window[0],
             window_to=window[1],
             replaced_at=START,

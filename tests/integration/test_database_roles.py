@@ -11,10 +11,12 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize(("role", "may"), [("public", False), (APPLICATION, True), (OWNER, True)])
-def test_only_the_portal_makes_partitions(role: str, *, may: bool) -> None:
+@pytest.mark.parametrize(
+    "function", ["signals.ensure_partition(timestamptz)", "signals.drop_output(uuid,bigint)"]
+)
+def test_only_the_portal_makes_partitions_and_drops_output_versions(
+    function: str, role: str, *, may: bool
+) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT has_function_privilege(%s, %s, 'EXECUTE')",
-            [role, "signals.ensure_partition(timestamptz)"],
-        )
+        cursor.execute("SELECT has_function_privilege(%s, %s, 'EXECUTE')", [role, function])
         assert cursor.fetchone() == (may,)

@@ -98,7 +98,8 @@ def addressed(place: Place, path: str) -> tuple[str, str]:
     last = path.rsplit("/", 1)[-1]
     path = path.replace("ORDERS", CODE) + QUERIES.get(last, "")
     if NOWHERE in path:
-        return path.replace(NOWHERE, str(place.execution.pk)), path
+        real = place.objects["signals_outputversion"] if "outputs" in path else place.execution
+        return path.replace(NOWHERE, str(real.pk)), path
     absent = path.replace(CODE, ABSENT[CODE]).replace(f"{SOURCE}", ABSENT[SOURCE])
     return path, absent
 
@@ -106,7 +107,8 @@ def addressed(place: Place, path: str) -> tuple[str, str]:
 def renamed(answer: Any, place: Place) -> Any:
     """The answer as if it were about what there is not."""
     text = json.dumps(answer)
-    for real, absent in {**ABSENT, str(place.execution.pk): NOWHERE}.items():
+    ids = (place.execution.pk, place.objects["signals_outputversion"].pk)
+    for real, absent in {**ABSENT, **{str(pk): NOWHERE for pk in ids}}.items():
         text = text.replace(real, absent)
     return json.loads(text)
 

@@ -63,7 +63,8 @@ def test_a_version_is_found_compared_and_restored_in_the_console(
     browser = Browser()
     browser.force_login(scene.people.operator)
     loader = browser.get(reverse("admin:loaders_loader_change", args=[scene.loader.pk]))
-    listed = f"{reverse('admin:signals_outputversion_changelist')}?loader_code=ORDERS_HOURLY"
+    outputs = reverse("admin:signals_outputversion_changelist")
+    listed = f"{outputs}?loader__loader_code__exact=ORDERS_HOURLY"
     assert listed in loader.content.decode()
     page = reverse("admin:signals_outputversion_change", args=[version.pk])
     assert page in browser.get(listed).content.decode()

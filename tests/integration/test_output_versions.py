@@ -53,7 +53,7 @@ def test_a_reload_that_brings_something_else_keeps_what_stood_there(scene: Scene
     history = reload(scene)
     assert (history.status, history.records_purged, history.records_loaded) == ("SUCCESS", 3, 3)
     version = OutputVersion.objects.get()
-    assert (version.loader_code, version.window, version.rows) == ("ORDERS_HOURLY", WINDOW, 3)
+    assert (version.loader_id, version.window, version.rows) == ("ORDERS_HOURLY", WINDOW, 3)
     assert version.replaced_by == history.pk
     assert version.expires_at - version.replaced_at == timedelta(days=30)
     assert kept_content(version, f"{CONTENT}, load_history_id") == before
@@ -222,7 +222,7 @@ def test_an_expired_version_is_gone_for_people_and_deleted_once_no_restore_can_n
     version = replaced(scene)
     expire(committed_db, version, timedelta(minutes=1))
     with pytest.raises(OutputNotFoundError):
-        get_output(version.pk)
+        get_output(version.pk, user=scene.people.operator)
     with pytest.raises(OutputNotFoundError):
         restore_output(user=scene.people.operator, version_id=version.pk)
     assert (delete_expired_outputs(), kept_rows()) == (0, 3)
