@@ -9,11 +9,15 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import OperationalError, connection, transaction
+from psycopg.errors import QueryCanceled
 
+from signals.exceptions import ComparisonTimeoutError
 from signals.models import SEGMENT_COUNT, VALUES, OutputVersion
 
 MOST_EXAMPLES = 100
+LONGEST_SECONDS = 20
+"""Of each of the two statements: somebody waits for the page."""
 
 VALUE_NAMES = tuple(VALUES.split(", "))
 _SEGMENTS = ", ".join(f"segment_{n}" for n in range(1, SEGMENT_COUNT + 1))
@@ -86,9 +90,22 @@ class Comparison:
 
 def compare(version: OutputVersion) -> Comparison:
     """The version against what stands in its window now, in all but the execution that loaded
-    it."""
+    it. Raises ComparisonTimeoutError."""
+    try:
+        with transaction.atomic():
+            return _compare(version)
+    except OperationalError as error:
+        if not isinstance(error.__cause__, QueryCanceled):
+            raise
+        raise ComparisonTimeoutError(
+            f"The output version's {version.rows:,} signals could not be compared in time."
+        ) from None
+
+
+def _compare(version: OutputVersion) -> Comparison:
     window: list[Any] = [version.pk, version.loader_id, version.window_from, version.window_to]
     with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL statement_timeout = '{LONGEST_SECONDS}s'")
         cursor.execute(_COUNTS, window)
         counts = dict(cursor.fetchall())
     changed = sum(count for kind, count in counts.items() if kind != Kind.SAME)

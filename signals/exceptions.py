@@ -48,6 +48,13 @@ class QueryInvalidError(TerminalError):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
+class ComparisonTimeoutError(TransientError):
+    """An output version has too many rows, or the database too much to do, to be compared now."""
+
+    code = "COMPARISON_TIMEOUT"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
 class OutputNotFoundError(TerminalError):
     """No output version has this id, or it has expired."""
 

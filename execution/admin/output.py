@@ -19,6 +19,7 @@ from execution.admin.links import loader_link
 from execution.models import LoaderExecutionLock
 from execution.services import restore_output
 from signals.comparison import MOST_EXAMPLES, VALUE_NAMES, Comparison, Example, Kind, compare
+from signals.exceptions import ComparisonTimeoutError
 from signals.models import OutputVersion
 
 _KINDS = {
@@ -84,15 +85,14 @@ class OutputVersionAdmin(ActionPageAdmin):
         ]
 
     def page_context(self, request: HttpRequest, obj: OutputVersion) -> dict[str, Any]:
-        comparison = compare(obj)
-        return {
+        context = {
             "loader_address": reverse("admin:loaders_loader_change", args=[obj.loader.pk]),
             "until": instant_text(obj.expires_at),
-            "counts": _counts(comparison),
-            "examples": [_example(example) for example in comparison.examples],
-            "most_examples": MOST_EXAMPLES,
-            "is_same": comparison.is_same,
         }
+        try:
+            return {**context, **_comparison_context(compare(obj))}
+        except ComparisonTimeoutError as error:
+            return {**context, "not_compared": error.message}
 
     @admin.display(description="Replaced (UTC)", ordering="replaced_at")
     def replaced(self, version: OutputVersion) -> str:
@@ -118,6 +118,15 @@ class OutputVersionAdmin(ActionPageAdmin):
     @admin.display(description="Kept until (UTC)", ordering="expires_at")
     def expires(self, version: OutputVersion) -> str:
         return instant_text(version.expires_at)
+
+
+def _comparison_context(comparison: Comparison) -> dict[str, Any]:
+    return {
+        "counts": _counts(comparison),
+        "examples": [_example(example) for example in comparison.examples],
+        "most_examples": MOST_EXAMPLES,
+        "is_same": comparison.is_same,
+    }
 
 
 def _counts(comparison: Comparison) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from execution.models import LoadHistory, Trigger
+from signals import comparison
 from signals.models import OutputVersion
 from tests.portal_database import PortalDatabase
 from tests.servers import SourceServer
@@ -32,17 +33,34 @@ def test_a_version_is_listed_compared_and_restored_through_the_api(
     assert (status, listed["outputId"], listed["rows"]) == (200, str(version.pk), 3)
     assert listed["windowFrom"] == "2026-01-01T00:00:00Z"
     status, shown = api.get(f"outputs/{version.pk}")
-    comparison = shown.pop("comparison")
+    found = shown.pop("comparison")
     assert (status, shown) == (200, listed)
-    assert (comparison["onlyBefore"], comparison["onlyNow"], comparison["same"]) == (1, 1, 1)
-    assert comparison["examples"][0]["kind"] == "ONLY_BEFORE"
-    assert comparison["examples"][0]["before"]["sumVal"] == 1.0
+    assert (found["onlyBefore"], found["onlyNow"], found["same"]) == (1, 1, 1)
+    assert found["examples"][0]["kind"] == "ONLY_BEFORE"
+    assert found["examples"][0]["before"]["sumVal"] == 1.0
     status, answer = api.post(f"outputs/{version.pk}/restore", {})
     assert (status, answer["status"]) == (202, "RUNNING")
     again, problem = api.post(f"outputs/{version.pk}/restore", {})
     assert (again, problem["code"]) == (409, "LOADER_AT_CAPACITY")
     scene.execute(LoadHistory.objects.get(pk=answer["executionId"]))
     assert content() == kept_content(version)
+
+
+def test_a_comparison_that_takes_too_long_is_given_up_and_the_restore_is_still_offered(
+    reloaded: tuple[Scene, OutputVersion], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene, version = reloaded
+    slow = comparison._COUNTS.replace("SELECT kind", "SELECT pg_sleep(30)::text, kind")
+    monkeypatch.setattr(comparison, "_COUNTS", slow)
+    monkeypatch.setattr(comparison, "LONGEST_SECONDS", 1)
+    status, problem = Client(scene.people.viewer).get(f"outputs/{version.pk}")
+    assert (status, problem["code"]) == (503, "COMPARISON_TIMEOUT")
+    browser = Browser()
+    browser.force_login(scene.people.operator)
+    page = reverse("admin:signals_outputversion_change", args=[version.pk])
+    text = browser.get(page).content.decode()
+    assert "could not be compared in time" in text
+    assert "Restore it?" in text
 
 
 def test_an_unknown_version_or_loader_is_named_as_such(
@@ -60,6 +78,7 @@ def test_a_version_is_found_compared_and_restored_in_the_console(
     reloaded: tuple[Scene, OutputVersion],
 ) -> None:
     scene, version = reloaded
+    scene.add_loader("OTHERS_HOURLY")
     browser = Browser()
     browser.force_login(scene.people.operator)
     loader = browser.get(reverse("admin:loaders_loader_change", args=[scene.loader.pk]))
