@@ -189,6 +189,6 @@ def _group_of(pid: int) -> int | None:
         group = os.getpgid(pid)
         status = Path(f"/proc/{pid}/stat")
         is_zombie = status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z"
-    except (ProcessLookupError, FileNotFoundError):
+    except (ProcessLookupError, FileNotFoundError, PermissionError):  # the last: /proc with hidepid
         return None
     return None if is_zombie else group

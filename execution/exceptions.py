@@ -76,6 +76,13 @@ class WindowOffGrainError(TerminalError):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
+class WindowBeyondWatermarkError(TerminalError):
+    """A chosen window reaches into time that live runs have yet to load."""
+
+    code = "WINDOW_BEYOND_WATERMARK"
+    status = HTTPStatus.CONFLICT
+
+
 class RunCancelledError(TerminalError):
     """Somebody asked the run to stop."""
 

@@ -53,7 +53,7 @@ class Definition:
         return keyring().verifies(self._message(version_number), digest)
 
     def _message(self, version_number: int) -> bytes:
-        return f"{self.loader_id}\n{version_number}\n{self.values}".encode()
+        return f"{self.loader_id}\n{self.loader_code}\n{version_number}\n{self.values}".encode()
 
     def __getitem__(self, name: str) -> Any:
         return json.loads(self.values)[name]

@@ -89,7 +89,7 @@ def _run(job: Job, run_id: UUID) -> None:
         _finish(job, run_id, "JOB_TIMEOUT: the job was ended because it took too long", None)
         raise
     except PortalError as error:
-        _finish(job, run_id, f"{error.code}: {error.message}", None)
+        _finish(job, run_id, error.code, None)
     except Exception as error:  # noqa: BLE001 - the boundary between one job and the others
         _finish(job, run_id, _place_of(error), None)
     else:

@@ -24,6 +24,7 @@ from execution.exceptions import (
     LoaderAtCapacityError,
     NothingToLoadError,
     PortalAtCapacityError,
+    WindowBeyondWatermarkError,
     WindowOffGrainError,
 )
 from execution.hints import hint_execution
@@ -62,12 +63,12 @@ def dispatch(
     with transaction.atomic():
         order = _order(loader_id, trigger, requested_by)
         state, governed = order.state, order.governed
-        if (held := _source_hold(order)) is not None:
-            return held
         planned = plan_next(time_plan(governed), state.last_load_timestamp, order.now)
         if isinstance(planned, NotDue):
             _hold(state, planned, governed, order.now)
             return planned
+        if (held := _source_hold(order)) is not None:  # last: it may spend the breaker's probe
+            return held
         order.check_caps(planned)
         history = order.hand_out(planned, governed.purge_strategy)
         state.load_status = LoadStatus.RUNNING
@@ -89,13 +90,14 @@ def dispatch_window(
     """Hand out a window that somebody chose, beside the loader's live runs; it moves no watermark.
     `metadata` stays with the execution. NotDue if the source is to be left alone now.
 
-    Raises WindowOffGrainError, LoaderAtCapacityError (also when an active run overlaps the
-    window), PortalAtCapacityError, and what `approved_definition` raises.
+    Raises WindowOffGrainError, WindowBeyondWatermarkError, LoaderAtCapacityError (also when an
+    active run overlaps the window), PortalAtCapacityError, and what `approved_definition` raises.
     """
     with transaction.atomic():
         order = _order(loader_id, trigger, requested_by)
         if any(order.governed.grain.floor(bound) != bound for bound in (window.start, window.end)):
             raise WindowOffGrainError("The window must start and end on the loader's grain.")
+        _check_loaded_once(order, window)
         if (held := _source_hold(order)) is not None:
             return held
         order.check_caps(window)
@@ -189,6 +191,16 @@ def _hold(state: LoaderState, not_due: NotDue, governed: RunSettings, now: datet
         start = max(state.last_load_timestamp or now, now - governed.lateness)
         state.next_due_at = governed.grain.following(start) + governed.lateness
     state.save()
+
+
+def _check_loaded_once(order: _Order, window: Window) -> None:
+    """A chosen window ends at the watermark: beyond it the live runs would meet its signals."""
+    watermark = order.state.last_load_timestamp
+    if watermark is None or window.end > watermark:
+        raise WindowBeyondWatermarkError(
+            "The window reaches beyond the watermark: what lies there is loaded by the loader's "
+            "own runs."
+        )
 
 
 def _check_loader_cap(order: _Order, window: Window) -> None:

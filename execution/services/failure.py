@@ -21,20 +21,26 @@ from execution.exceptions import (
     LeaseExpiredError,
     LockLostError,
     NotClaimedError,
+    RowCapExceededError,
     RunCancelledError,
     SourceClockBehindError,
+    WatermarkMovedError,
 )
 from execution.hints import hint_cycle
 from execution.models import LoaderExecutionLock, LoadHistory, RunStatus
 from execution.models.lock import LockQuerySet
 from execution.retry import FailureKind, due_after_failure
-from execution.services.breakers import note_failure
+from execution.services.breakers import note_failure, note_success
 from execution.services.coverage import update_coverage
 from execution.services.release import release_or_fail
 from loaders.connectors.errors import (
     SourceAuthError,
     SourceBusyError,
     SourceConnectionLostError,
+    SourceDataError,
+    SourcePermissionError,
+    SourceReadOnlyError,
+    SourceSqlError,
     SourceTlsError,
     SourceUnreachableError,
 )
@@ -46,6 +52,7 @@ from loaders.exceptions import (
 )
 from loaders.models import Loader, LoaderState, LoadStatus
 from loaders.services import report_tampering
+from signals.exceptions import ColumnsChangedError, DuplicateKeyError, RowRejectedError
 
 _OURS = (CaptureFailedError, ControlDatabaseError, LeaseExpiredError, NotClaimedError)
 """What the source has no part in: the window is tried again without the loader's own interval."""
@@ -53,6 +60,7 @@ _OURS = (CaptureFailedError, ControlDatabaseError, LeaseExpiredError, NotClaimed
 _CALLED_OFF = (
     RunCancelledError,
     SourceClockBehindError,
+    WatermarkMovedError,
     LoaderArchivedError,
     LoaderDisabledError,
     LoaderNotApprovedError,
@@ -67,6 +75,18 @@ _OF_SOURCE = (
 )
 """What any loader of the source would meet: it counts for the source's breaker."""
 
+_SERVED = (
+    ColumnsChangedError,
+    DuplicateKeyError,
+    RowCapExceededError,
+    RowRejectedError,
+    SourceDataError,
+    SourcePermissionError,
+    SourceReadOnlyError,
+    SourceSqlError,
+)
+"""What only a source that serves can answer: it closes the source's breaker."""
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -76,6 +96,7 @@ class Failure:
     message: str
     kind: FailureKind
     is_of_source: bool = False
+    has_served: bool = False
     source_error: str | None = None
     stack_trace: str | None = None
 
@@ -88,6 +109,7 @@ class Failure:
             message=error.message,
             kind=_kind_of(error),
             is_of_source=isinstance(error, _OF_SOURCE),
+            has_served=isinstance(error, _SERVED),
             source_error=getattr(error, "raw", None),
             stack_trace=stack_trace,
         )
@@ -110,10 +132,13 @@ def record_failure(lock_id: UUID, failure: Failure, *, among: LockQuerySet | Non
     set_correlation_id(lock.load_history.correlation_id)
     try:
         with transaction.atomic():
+            state = LoaderState.objects.select_for_update(no_key=True).get(pk=lock.loader.pk)
             if lock.is_live:
-                _fail_state(lock.loader, failure)
+                _fail_state(state, lock.loader, failure)
             if failure.is_of_source:
                 note_failure(lock.load_history.source_db_code, failure.code)
+            elif failure.has_served and lock.loader.source_database_id is not None:
+                note_success(lock.loader.source_database_id)
             _fail_history(lock.load_history, failure)
             if failure.code == DefinitionTamperedError.code:
                 report_tampering(lock.loader_id)
@@ -123,10 +148,10 @@ def record_failure(lock_id: UUID, failure: Failure, *, among: LockQuerySet | Non
     return True
 
 
-def _fail_state(loader: Loader, failure: Failure) -> None:
+def _fail_state(state: LoaderState, loader: Loader, failure: Failure) -> None:
     """A failing loader waits longer each time, or until a person acts; one whose run was called off
-    just until its next turn."""
-    state = LoaderState.objects.select_for_update(no_key=True).get(pk=loader.pk)
+    just until its next turn, or until the time that somebody set meanwhile."""
+    asked_for = state.next_due_at
     if failure.kind is FailureKind.CALLED_OFF:
         state.load_status = LoadStatus.IDLE
     else:
@@ -140,6 +165,8 @@ def _fail_state(loader: Loader, failure: Failure) -> None:
         jitter=random.random(),
     )
     state.next_due_at = None if due_in is None else database_now() + due_in
+    if failure.kind is FailureKind.CALLED_OFF and asked_for is not None:
+        state.next_due_at = asked_for
     state.save()
 
 

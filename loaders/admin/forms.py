@@ -243,8 +243,10 @@ class WatermarkForm(ActionForm):
     """Where the next run continues from, and why."""
 
     note = (
-        "The next run continues from here and is due at once; a run under way starts anew. Signals "
-        "that stand are replaced or kept as the loader's purge strategy says."
+        "The next run continues from here and is due at once; a run under way is called off. "
+        "Signals that stand are replaced or kept as the loader's purge strategy says. Under "
+        "FAIL_ON_DUPLICATE the next run that meets some fails: choose another strategy first to "
+        "load a stretch again."
     )
     watermark = UtcField(
         label="Watermark (UTC)", required=False, help_text="Empty: the loader's start."

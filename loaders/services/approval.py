@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import datetime
 
+import structlog
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
@@ -13,6 +14,7 @@ from accounts.roles import Permission, User, require_person
 from audit.models import LoaderEvent
 from audit.services import emit, record
 from core.clock import database_now
+from core.errors import PortalError
 from core.keyring import DecryptionError, LostKeyError
 from loaders.definition import Definition
 from loaders.dialects import DatabaseType
@@ -38,6 +40,8 @@ from loaders.services.drafting import SUBMITTED, has_edited
 from loaders.services.reach import require_on
 from loaders.sql_guard import validate
 from loaders.validation import check, check_runnable
+
+logger = structlog.get_logger(__name__)
 
 
 @transaction.atomic
@@ -98,7 +102,7 @@ def approve(
     _decide(waiting, Decision.APPROVED, user, comment)
     loader.approved_version = waiting
     loader.save()
-    LoaderState.objects.filter(loader=loader).update(next_due_at=timezone.now())
+    LoaderState.objects.filter(loader=loader).update(next_due_at=database_now())
     _tell(loader, waiting, user, "loader.approve")
     return waiting
 
@@ -135,7 +139,12 @@ def expire_stale_requests() -> int:
     stale = LoaderVersion.objects.filter(decision=Decision.PENDING, submitted_at__lt=oldest)
     expired = 0
     for loader in list(Loader.objects.filter(versions__in=stale)):
-        expired += _expire(loader, oldest)
+        try:
+            expired += _expire(loader, oldest)
+        except PortalError as error:  # one loader's fault keeps no other request waiting
+            logger.warning(
+                "request.not_expired", loader_code=loader.loader_code, error_code=error.code
+            )
     return expired
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from django.db import transaction
-from django.utils import timezone
 
 from accounts.roles import Permission, User
 from audit.services import record
+from core.clock import database_now
 from loaders.models import Loader, LoaderState
 from loaders.services.archiving import locked_loader
 from loaders.services.reach import require_on
@@ -33,7 +33,7 @@ def _switch(user: User, loader: Loader, *, to: bool) -> Loader:
     loader.enabled = to
     loader.save()
     if to:
-        LoaderState.objects.filter(loader=loader).update(next_due_at=timezone.now())
+        LoaderState.objects.filter(loader=loader).update(next_due_at=database_now())
     record(
         actor=user,
         action="loader.enable" if to else "loader.disable",

@@ -15,6 +15,7 @@ from loaders.definition import Definition
 from loaders.exceptions import DefinitionTamperedError, VersionNotFoundError
 from loaders.models import Loader, LoaderVersion, SourceDatabase
 from loaders.services.definitions import EDITABLE, create_loader, update_loader
+from loaders.services.drafting import COPIED
 from loaders.services.reach import no_source, require_on
 
 
@@ -52,7 +53,7 @@ def copy_loader(
     copied = create_loader(user=user, values=values)
     record(
         actor=user,
-        action="loader.copy",
+        action=COPIED,
         object_type="loader",
         object_id=copied.loader_code,
         before={"from": loader.loader_code},

@@ -21,8 +21,9 @@ def move_watermark(
     *, user: User, loader: Loader, watermark: datetime | None, reason: str
 ) -> LoaderState:
     """Let the next run continue from here (aware), or from the loader's start for None; it is due
-    at once. A run under way then rolls back: what it read was planned from the old watermark.
-    Signals that stand are replaced or kept as the loader's purge strategy says.
+    at once. A run under way is called off: what it read was planned from the old watermark.
+    Signals that stand are replaced or kept as the loader's purge strategy says; under
+    FAIL_ON_DUPLICATE the next run that meets some fails and holds the loader.
 
     Raises PermissionDeniedError, LoaderNotFoundError, LoaderArchivedError, ValidationFailedError.
     """

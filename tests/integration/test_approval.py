@@ -93,7 +93,7 @@ def test_who_edits_the_source_counts_as_editor_of_its_loaders(
     people: People, source: SourceDatabase, loader: Loader
 ) -> None:
     services.submit(user=people.operator, loader=loader)
-    services.approve(user=people.admin, loader=loader)
+    services.approve(user=people.approver, loader=loader)
     services.update_source(user=people.admin, source=source, values={"host": "elsewhere.example"})
     assert fresh(loader).approval_status == "DRAFT"
     services.submit(user=people.operator, loader=loader)

@@ -222,7 +222,7 @@ def test_the_watermark_never_overtakes_one_that_was_moved_during_the_run(
     monkeypatch.setattr(engine, "purge", move_then_purge)
     engine.run(lock_id_of(history))
     history.refresh_from_db()
-    assert (history.status, history.error_code) == (RunStatus.FAILED, "WATERMARK_MOVED")
+    assert (history.status, history.error_code) == (RunStatus.CANCELLED, "WATERMARK_MOVED")
     assert LoaderState.objects.get(pk=scene.loader.pk).last_load_timestamp == moved_to
 
 

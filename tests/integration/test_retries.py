@@ -144,6 +144,24 @@ def test_one_run_probes_and_the_others_wait_for_it(scene: Scene) -> None:
     assert SourceBreaker.objects.get().failures == 0
 
 
+def test_a_loader_with_nothing_to_load_does_not_spend_the_probe(scene: Scene) -> None:
+    midnight = database_now().replace(hour=0, minute=0, second=0, microsecond=0)
+    day = 86_400
+    idle = scene.add_loader("IDLE", end_at=None, grain_seconds=day, max_query_period_seconds=day)
+    LoaderState.objects.filter(pk=idle.pk).update(last_load_timestamp=midnight)
+    hold(scene, seconds=-1)
+    outcome = dispatch(loader_id=idle.pk, trigger=Trigger.SCHEDULE)
+    assert outcome == NotDue(NotDueReason.NOTHING_CLOSED)
+    assert isinstance(dispatch(loader_id=scene.loader.pk, trigger=Trigger.SCHEDULE), LoadHistory)
+
+
+def test_an_answer_that_the_source_served_closes_its_breaker(scene: Scene, fail: Fail) -> None:
+    hold(scene, seconds=-1)
+    fail(SourceSqlError)
+    assert scene.run().error_code == "SOURCE_SQL_FAILED"
+    assert SourceBreaker.objects.get().retry_at is None
+
+
 def test_a_person_may_probe_at_any_time(scene: Scene) -> None:
     hold(scene, seconds=100)
     history = run_now(user=scene.people.operator, loader=scene.loader, trigger=Trigger.MANUAL)

@@ -108,7 +108,7 @@ def test_a_watermark_moved_between_dispatch_and_claim_wins(scene: Scene) -> None
     history = scene.dispatch()
     LoaderState.objects.update(last_load_timestamp=START - HOUR)
     engine.run(lock_id_of(history))
-    assert outcome_of(history) == (RunStatus.FAILED, "WATERMARK_MOVED")
+    assert outcome_of(history) == (RunStatus.CANCELLED, "WATERMARK_MOVED")
     assert LoaderState.objects.get().last_load_timestamp == START - HOUR
 
 

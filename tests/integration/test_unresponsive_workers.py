@@ -247,3 +247,19 @@ def test_a_cluster_that_is_not_running_has_no_workers(make_stand: Callable[[str]
     wait_until(lambda: not is_running(stand.worker), seconds=5, what="the worker is gone")
     assert stand.cluster.marked_workers() == {}
     assert not stand.cluster.kill_worker(stand.worker, mark_of(uuid7()))
+
+
+def test_foreign_processes_that_may_not_be_looked_at_are_passed_over(
+    make_stand: Callable[[str], Stand], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where /proc hides other people's processes, their files can't be asked for."""
+    really_exists = Path.exists
+
+    def closed(path: Path) -> bool:
+        if str(path) == "/proc/1/stat":
+            raise PermissionError(13, "Permission denied", str(path))
+        return really_exists(path)
+
+    stand = make_stand(mark_of(uuid7()))
+    monkeypatch.setattr(Path, "exists", closed)
+    assert set(stand.cluster.marked_workers()) == {stand.worker}

@@ -56,8 +56,12 @@ def test_a_watermark_in_the_future_holds_the_loader_until_it_is_moved(scene: Sce
 def test_a_run_under_way_gives_way_to_the_operator(scene: Scene) -> None:
     history = scene.dispatch()
     Client(scene.people.operator).post(PATH, BACK)
-    assert scene.execute(history).error_code == "WATERMARK_MOVED"
+    ended = scene.execute(history)
+    assert (ended.status, ended.error_code) == ("CANCELLED", "WATERMARK_MOVED")
     state = LoaderState.objects.get()
+    assert (state.load_status, state.consecutive_failures) == ("IDLE", 0)
+    assert state.next_due_at is not None
+    assert state.next_due_at <= database_now()
     assert state.last_load_timestamp == START + 2 * HOUR
 
 
