@@ -106,17 +106,17 @@ def test_frozen_workers_are_killed_and_their_slots_and_windows_come_back(
 ) -> None:
     with replica(committed_db, tmp_path / "replica.log") as process:
         for code in CODES:
-            wait_until(partial(is_under_way, code), seconds=20, what=f"{code} runs")
+            wait_until(partial(is_under_way, code), seconds=60, what=f"{code} runs")
         exec_cluster = process.cluster("exec")
         first, second = [freeze(code) for code in CODES]
         asked = LoadHistory.objects.get(loader__loader_code=CODES[1])
         request_cancel(user=scene.people.operator, execution=asked)
         take_seconds(scene.server, 0)
-        wait_until(gone(first, second), seconds=25, what="the frozen workers are killed")
+        wait_until(gone(first, second), seconds=60, what="the frozen workers are killed")
         LoaderState.objects.filter(load_status=LoadStatus.FAILED).update(
             next_due_at=ClockTimestamp()  # the pause after a failure is not what is tested
         )
-        wait_until(have_finished, seconds=20, what="both loaders load in the slots that came back")
+        wait_until(have_finished, seconds=60, what="both loaders load in the slots that came back")
         assert process.cluster("exec") == exec_cluster
         assert process.stop() == 0
     outcomes = dict.fromkeys(CODES, "")

@@ -1,7 +1,7 @@
 """Many loaders, some of which hang, fail or have a source that is down: the others are on time.
 
-The short form has a hundred loaders for half a minute; LOADERPORTAL_TEST_FULL=1 a thousand for
-five minutes. Lag is how long after its due time a run was dispatched.
+The short form has sixty loaders for less than half a minute; LOADERPORTAL_TEST_FULL=1 a thousand
+for five minutes. Lag is how long after its due time a run was dispatched.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from tests.support.replica import replica, wait_until
 from tests.support.scenes import Scene, make_loader, make_source, order_sql
 
 IS_FULL = os.environ.get("LOADERPORTAL_TEST_FULL") == "1"
-LOADERS = 1000 if IS_FULL else 100
-SECONDS = 300 if IS_FULL else 30
-INTERVAL = 120 if IS_FULL else 12
+LOADERS = 1000 if IS_FULL else 60
+SECONDS = 300 if IS_FULL else 24
+INTERVAL = 120 if IS_FULL else 8
 """Seconds between the runs of a loader: about eight runs a second."""
 HANGING, FAILING, DOWN = 5, 10, 10
 POLL = 10

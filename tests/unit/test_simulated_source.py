@@ -132,7 +132,7 @@ def test_the_guard_accepts_the_statement_of_these_tests() -> None:
     rate=st.sampled_from(["0.013", "0.1", "0.7", "3"]),
     fmt=st.sampled_from([TimeFormat.ISO_8601, TimeFormat.UNIX_EPOCH_SECONDS]),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_the_rows_are_the_same_however_the_range_is_cut_into_windows(
     start: int, cuts: set[int], rate: str, fmt: TimeFormat
 ) -> None:
