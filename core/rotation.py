@@ -21,7 +21,6 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import Model
 from psycopg.errors import LockNotAvailable
 
-from core.encrypted_fields import Ciphertext
 from core.errors import TransientError
 from core.keyring import DecryptionError, LostKeyError, key_id_of, keyring
 from core.sealed_tables import SealedTable
@@ -191,17 +190,27 @@ def _step(
             cursor.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT])
         locked = rows.select_for_update(skip_locked=True, no_key=True)[:batch]
         judged = [(row, judge(table, row)) for row in locked]
-        for row, judgement in judged:
-            if judgement.changes:
-                _write(table, row, judgement.changes)
+        _write(table, [(row, found.changes) for row, found in judged if found.changes])
     return judged
 
 
-def _write(table: SealedTable, row: Model, changes: Mapping[str, str]) -> None:
-    values = {
-        name: text if name in table.digests else Ciphertext(text) for name, text in changes.items()
-    }
-    table.model._base_manager.filter(pk=row.pk).update(**values)  # noqa: SLF001
+def _write(table: SealedTable, changes: list[tuple[Model, Mapping[str, str]]]) -> None:
+    """Write a batch by one statement: one a row would hold the locks several times as long."""
+    if not changes:
+        return
+    quoted = connection.ops.quote_name
+    key = table.model._meta.pk  # noqa: SLF001
+    columns = [quoted(table.column(field)) for field in table.fields]
+    values = ", ".join(f"{column} = coalesce(new.{column}, old.{column})" for column in columns)
+    arrays = ", ".join(["%s::text[]"] * len(columns))
+    statement = (
+        f"UPDATE {quoted(table.name)} AS old SET {values} "
+        f"FROM unnest(%s::{key.rel_db_type(connection)}[], {arrays}) "
+        f"AS new (row_key, {', '.join(columns)}) WHERE old.{quoted(str(key.column))} = new.row_key"
+    )
+    texts = [[changed.get(field) for _, changed in changes] for field in table.fields]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [[row.pk for row, _ in changes], *texts])
 
 
 def _with_patience(
