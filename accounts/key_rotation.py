@@ -42,6 +42,9 @@ class KeyUse:
     needed_for: int
     """Of them, those that it may still open or verify: the damaged ones left out."""
 
+    lasting: int
+    """Of those, digests that can't be made anew, such as those of append-only tables."""
+
     @property
     def is_needed(self) -> bool:
         """Whether the key must stay in the ring. The first always must."""
@@ -192,10 +195,13 @@ def _table_report(course: _Course) -> TableReport:
 
 def _key_uses(courses: list[_Course]) -> tuple[KeyUse, ...]:
     named: Counter[str | None] = Counter()
+    lasting: Counter[str | None] = Counter()
     worthless: Counter[str | None] = Counter()
     for course in courses:
-        named.update(course.table.key_ids())
+        named.update(course.table.key_ids(course.table.fields))
+        lasting.update(course.table.key_ids(course.table.lasting))
         worthless.update(course.last.worthless)
+    named.update(lasting)
     ring = keyring().key_ids
     places = dict.fromkeys(ring, Place.OTHER) | {ring[0]: Place.FIRST}
     known = [*ring, *sorted(key_id for key_id in named if key_id and key_id not in ring)]
@@ -205,6 +211,7 @@ def _key_uses(courses: list[_Course]) -> tuple[KeyUse, ...]:
             place=places.get(key_id, Place.MISSING),
             values=named[key_id],
             needed_for=max(0, named[key_id] - worthless[key_id]),
+            lasting=lasting[key_id],
         )
         for key_id in known
     )

@@ -53,7 +53,8 @@ class SealedTable:
     def rows(self) -> QuerySet[Any]:
         """All its rows, by primary key: whole where digests cover them, else what is encrypted."""
         rows = self.model._base_manager.order_by("pk")  # noqa: SLF001
-        return rows if self.digests else rows.only("pk", "id", *self.fields)
+        is_whole = self.digests or not self.encrypted
+        return rows if is_whole else rows.only("pk", "id", *self.fields)
 
     def sealed_rows(self) -> QuerySet[Any]:
         """Rows with at least one ciphertext or digest."""
@@ -64,10 +65,11 @@ class SealedTable:
         because somebody altered it."""
         return self._where(lambda field: self._has_value(field) & ~self._is_new(field))
 
-    def key_ids(self) -> Counter[str | None]:
-        """How many ciphertexts and digests name each key; None where the text is neither."""
+    def key_ids(self, fields: tuple[str, ...]) -> Counter[str | None]:
+        """How many texts of these fields name each key; None where the text is neither ciphertext
+        nor digest."""
         found: Counter[str | None] = Counter()
-        for field in (*self.fields, *self.lasting):
+        for field in fields:
             named = Func(
                 _text(field), Value(SEALED_TEXT), function="substring", output_field=TextField()
             )

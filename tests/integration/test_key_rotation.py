@@ -11,7 +11,7 @@ from django.apps import apps
 from django.db import connection
 
 from audit.models import AuditEvent
-from core.sealed_tables import sealed_tables
+from core.sealed_tables import KEYED_DIGESTS, sealed_tables
 from execution.models import LoadHistory, RunStatus, Trigger
 from loaders import services
 from loaders.models import Loader, LoaderVersion, SourceDatabase
@@ -177,9 +177,10 @@ def test_a_dry_run_counts_by_key_and_writes_nothing(loader: Loader) -> None:
     assert document["dryRun"] is True
     assert document["keysStillNeeded"] == [NEW_ID, OLD_ID]
     assert document["keys"] == [
-        {"keyId": NEW_ID, "place": "FIRST", "values": 0, "neededFor": 0, "isNeeded": True},
+        {"keyId": NEW_ID, "place": "FIRST", "values": 0, "neededFor": 0}
+        | {"lasting": 0, "isNeeded": True},
         {"keyId": OLD_ID, "place": "OTHER", "values": sealed, "neededFor": sealed}
-        | {"isNeeded": True},
+        | {"lasting": 0, "isNeeded": True},
     ]
     remaining = {table["table"]: table["remaining"] for table in document["tables"]}
     assert remaining["loader_version"] == 2
@@ -209,6 +210,26 @@ def test_a_bar_on_standard_error_shows_how_far_it_is(loader: Loader) -> None:
 @pytest.mark.parametrize("words", ["0", "-1", "10001", "many"])
 def test_a_batch_of_no_sensible_size_is_a_matter_of_usage(words: str) -> None:
     assert manage("rotate_keys", "--batch", words).code == 2
+
+
+def test_a_digest_in_an_append_only_table_is_left_alone_and_keeps_its_key_needed(
+    people: People, loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed = f"hs1:{OLD_ID}:{'0' * 40}"
+    AuditEvent.objects.create(
+        actor_name="system",
+        action="x",
+        object_type="x",
+        object_id="x",
+        correlation_id=signed,
+    )
+    monkeypatch.setattr(AuditEvent, KEYED_DIGESTS, ("correlation_id",), raising=False)
+    outcome = manage("rotate_keys", "--json")
+    assert outcome.code == 0
+    document = outcome.document()
+    assert document["keysStillNeeded"] == [NEW_ID, OLD_ID]
+    assert [(each["neededFor"], each["lasting"]) for each in document["keys"]][1] == (1, 1)
+    assert AuditEvent.objects.filter(correlation_id=signed).count() == 1
 
 
 # --- what can't be rotated ----------------------------------------------------------------------

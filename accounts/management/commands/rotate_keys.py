@@ -21,7 +21,7 @@ from accounts.roles import Permission
 MOST_ROWS = 10_000
 _BAR = 30
 _TABLES = ("TABLE", "ROWS", "ROTATED", "NEW BEFORE", "TO DO", "WITH PROBLEMS")
-_KEYS = ("KEY", "IN THE RING", "VALUES", "NEEDED FOR")
+_KEYS = ("KEY", "IN THE RING", "VALUES", "NEEDED FOR", "FOR GOOD")
 _PROBLEMS = ("TABLE", "COLUMN", "ROW", "PROBLEM", "KEY")
 _PLACES = {Place.FIRST: "first", Place.OTHER: "behind it", Place.MISSING: "no"}
 
@@ -113,7 +113,7 @@ def _view(report: RotationReport) -> RenderableType:
         "",
         table(
             _KEYS,
-            [(k.key_id, _PLACES[k.place], k.values, k.needed_for) for k in report.keys],
+            [(k.key_id, _PLACES[k.place], k.values, k.needed_for, k.lasting) for k in report.keys],
         ),
     ]
     if report.problems:
