@@ -30,6 +30,7 @@ class Permission(StrEnum):
     SET_LOG_LEVELS = "set_log_levels"
     ARCHIVE = "archive"
     MANAGE_USERS = "manage_users"
+    MANAGE_KEYS = "manage_keys"
 
 
 _EVERYBODY = frozenset(Role)
@@ -47,6 +48,7 @@ ROLE_TABLE: dict[Permission, frozenset[Role]] = {
     Permission.SET_LOG_LEVELS: _ADMINS,
     Permission.ARCHIVE: _ADMINS,
     Permission.MANAGE_USERS: _ADMINS,
+    Permission.MANAGE_KEYS: _ADMINS,
 }
 
 _DOING: dict[Permission, str] = {
@@ -59,6 +61,7 @@ _DOING: dict[Permission, str] = {
     Permission.SET_LOG_LEVELS: "set log levels",
     Permission.ARCHIVE: "archive loaders",
     Permission.MANAGE_USERS: "manage users",
+    Permission.MANAGE_KEYS: "rotate encryption keys",
 }
 
 User: TypeAlias = Any

@@ -28,6 +28,9 @@ DIGEST_PREFIX = "hs1"
 KEY_BYTES = 32
 NONCE_BYTES = 12
 _KEY_ID = re.compile(r"[0-9a-f]{8}")
+SEALED_TEXT = rf"^(?:{ENVELOPE_PREFIX}|{DIGEST_PREFIX}):([0-9a-f]{{8}}):"
+"""What an envelope and a digest begin with, for PostgreSQL and Python alike: the group is the key's
+id."""
 
 
 class DecryptionError(TerminalError):
@@ -78,6 +81,21 @@ class Keyring:
         """Read `key[,key...]`. Raises ValueError naming neither key."""
         return cls([Key.from_base64(part) for part in text.split(",") if part.strip()])
 
+    @property
+    def key_ids(self) -> tuple[str, ...]:
+        """Ids of the keys, the one that encrypts first."""
+        return tuple(self._keys)
+
+    @property
+    def envelope_start(self) -> str:
+        """What every envelope begins with that is encrypted now."""
+        return f"{ENVELOPE_PREFIX}:{self._primary.key_id}:"
+
+    @property
+    def digest_start(self) -> str:
+        """What every digest begins with that is made now."""
+        return f"{DIGEST_PREFIX}:{self._primary.key_id}:"
+
     def encrypt(self, plaintext: str, *, binding: str) -> str:
         """Seal the text for one place; `binding` names column and row."""
         nonce = os.urandom(NONCE_BYTES)
@@ -122,6 +140,12 @@ class Keyring:
     def _digest_with(self, key: Key, message: bytes) -> str:
         mac = hmac.new(key.derive("digest"), message, "sha256").hexdigest()
         return f"{DIGEST_PREFIX}:{key.key_id}:{mac}"
+
+
+def key_id_of(sealed: str) -> str | None:
+    """The id of the key that made an envelope or a digest; None for what is neither."""
+    found = re.match(SEALED_TEXT, sealed)
+    return found[1] if found else None
 
 
 @lru_cache(maxsize=4)

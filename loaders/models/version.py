@@ -10,6 +10,7 @@ from django.db import models
 from core.encrypted_fields import EncryptedTextField
 from core.ids import uuid7
 from core.keyring import keyring
+from loaders.definition import Definition
 from loaders.models.loader import Loader
 
 
@@ -25,7 +26,10 @@ class Decision(models.TextChoices):
 
 class LoaderVersion(models.Model):
     """Immutable numbered snapshot of the governed fields, with digest; only its decision is
-    written later, once."""
+    written later, once. A rotation of keys writes the same again under another key."""
+
+    KEYED_DIGESTS = ("digest", "approval_seal")
+    """Fields that hold HMACs of the keyring (core.sealed_tables)."""
 
     TRANSITIONS = {
         Decision.PENDING: {
@@ -76,7 +80,19 @@ class LoaderVersion(models.Model):
     def seal(self) -> str:
         """What an approval leaves behind: HMAC over the digest, both persons and the time, so that
         a decision written behind the application's back counts for nothing."""
-        return keyring().digest(self._approval())
+        return keyring().digest(self._approval(self.digest))
+
+    def renewed_digests(self) -> dict[str, str]:
+        """Digest and seal as the keyring's first key makes them, by field: each only if the stored
+        one is right, so that nothing becomes valid that was not. The digest must be that of the
+        stored definition; the seal, that of an approval. Raises DecryptionError."""
+        definition = Definition(self.loader_id, self.loader.loader_code, self.definition)
+        if not definition.matches(self.digest, self.number):
+            return {}
+        renewed = {"digest": definition.digest(self.number)}
+        if self.is_sealed():
+            renewed["approval_seal"] = keyring().digest(self._approval(renewed["digest"]))
+        return renewed
 
     def is_sealed(self) -> bool:
         """Whether two persons, through the application, brought this version to be approved."""
@@ -85,11 +101,11 @@ class LoaderVersion(models.Model):
             and self.decided_by_id is not None
             and self.decided_at is not None
             and self.decided_by_id != self.submitted_by_id
-            and keyring().verifies(self._approval(), self.approval_seal)
+            and keyring().verifies(self._approval(self.digest), self.approval_seal)
         )
 
-    def _approval(self) -> bytes:
+    def _approval(self, digest: str) -> bytes:
         assert self.decided_at is not None
         at = self.decided_at.astimezone(UTC).isoformat()
-        parts = ("approved", self.id, self.digest, self.submitted_by_id, self.decided_by_id, at)
+        parts = ("approved", self.id, digest, self.submitted_by_id, self.decided_by_id, at)
         return "\n".join(map(str, parts)).encode()
