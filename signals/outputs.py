@@ -6,19 +6,20 @@ All but the upkeep happens inside the run's transaction: what is kept rolls back
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 
 from accounts.object_access import reachable
 from accounts.roles import User
 from core.clock import database_now
 from core.window import Window
 from signals.exceptions import OutputNotFoundError
-from signals.models import COLUMNS, VALUES, OutputVersion
+from signals.models import COLUMNS, VALUES, OutputRow, OutputVersion
 
 BATCH = 20_000
 """Rows of an expired version that are deleted at a time."""
@@ -46,6 +47,13 @@ class Kept:
     rows: int
     compared: Window
     compared_rows: int
+
+
+def last_stamp_of(version_id: UUID) -> datetime | None:
+    """The greatest stamp among a version's rows, aware UTC."""
+    rows = OutputRow.objects.filter(version_id=version_id)
+    last: datetime | None = rows.aggregate(last=Max("load_time_stamp"))["last"]
+    return last
 
 
 def set_aside(version_id: UUID, loader_code: str, window: Window) -> int:

@@ -86,9 +86,11 @@ def dispatch_window(
     purge_strategy: PurgeStrategy,
     requested_by: User | None = None,
     metadata: Mapping[str, Any] | None = None,
+    last_stamp: datetime | None = None,
 ) -> LoadHistory | NotDue:
     """Hand out a window that somebody chose, beside the loader's live runs; it moves no watermark.
-    `metadata` stays with the execution. NotDue if the source is to be left alone now.
+    `metadata` stays with the execution; `last_stamp` is the last that the run will write, where
+    that is known before. NotDue if the source is to be left alone now.
 
     Raises WindowOffGrainError, WindowBeyondWatermarkError, LoaderAtCapacityError (also when an
     active run overlaps the window), PortalAtCapacityError, and what `approved_definition` raises.
@@ -97,7 +99,7 @@ def dispatch_window(
         order = _order(loader_id, trigger, requested_by)
         if any(order.governed.grain.floor(bound) != bound for bound in (window.start, window.end)):
             raise WindowOffGrainError("The window must start and end on the loader's grain.")
-        _check_loaded_once(order, window)
+        _check_loaded_once(order, last_stamp or window.end)
         if (held := _source_hold(order)) is not None:
             return held
         order.check_caps(window)
@@ -193,10 +195,10 @@ def _hold(state: LoaderState, not_due: NotDue, governed: RunSettings, now: datet
     state.save()
 
 
-def _check_loaded_once(order: _Order, window: Window) -> None:
-    """A chosen window ends at the watermark: beyond it the live runs would meet its signals."""
+def _check_loaded_once(order: _Order, until: datetime) -> None:
+    """No chosen run writes beyond the watermark: the live runs would meet its signals there."""
     watermark = order.state.last_load_timestamp
-    if watermark is None or window.end > watermark:
+    if watermark is None or until > watermark:
         raise WindowBeyondWatermarkError(
             "The window reaches beyond the watermark: what lies there is loaded by the loader's "
             "own runs."

@@ -11,7 +11,7 @@ from audit.services import record
 from execution.models import OUTPUT_VERSION, LoadHistory, Trigger
 from execution.services.dispatch import dispatch_window, require_planned
 from loaders.policies import PurgeStrategy
-from signals.outputs import get_output
+from signals.outputs import get_output, last_stamp_of
 
 
 @transaction.atomic
@@ -31,6 +31,7 @@ def restore_output(*, user: User, version_id: UUID) -> LoadHistory:
         purge_strategy=PurgeStrategy.PURGE_AND_RELOAD,
         requested_by=person_of(user),
         metadata={OUTPUT_VERSION: str(version.pk)},
+        last_stamp=last_stamp_of(version.pk),
     )
     history = require_planned(planned, loader)
     record(

@@ -13,13 +13,14 @@ from audit.models import AuditEvent
 from core.clock import database_now
 from core.window import Window
 from execution import engine
-from execution.exceptions import LoaderAtCapacityError
+from execution.exceptions import LoaderAtCapacityError, WindowBeyondWatermarkError
 from execution.models import CoverageInterval, LoadHistory, RunStatus, SourceBreaker, Trigger
 from execution.services import restore_output
 from loaders.models import LoaderState, SourceDatabase
 from signals import writer
 from signals.comparison import compare
 from signals.models import OutputVersion
+from signals.outputs import last_stamp_of
 from tests.integration.test_approval_races import at_once
 from tests.portal_database import PortalDatabase
 from tests.servers import SourceServer
@@ -160,3 +161,17 @@ def test_a_cancelled_restore_leaves_everything_as_it_was(
     assert content() == before
     assert (OutputVersion.objects.count(), kept_rows()) == (1, 3)
     assert list(CoverageInterval.objects.values("state", "rec_count")) == coverage
+
+
+def test_a_version_comes_back_though_the_watermark_lies_in_its_window(
+    scene: Scene, version: OutputVersion
+) -> None:
+    """As under MAX_TIMESTAMP, where the watermark is the last stamp that was found: what counts is
+    that no row of the version lies beyond it."""
+    last = last_stamp_of(version.pk)
+    assert last is not None
+    LoaderState.objects.update(last_load_timestamp=last)
+    assert restore(scene, version).status == RunStatus.SUCCESS
+    LoaderState.objects.update(last_load_timestamp=last - HOUR)
+    with pytest.raises(WindowBeyondWatermarkError):
+        restore(scene, OutputVersion.objects.latest("id"))

@@ -10,6 +10,7 @@ from core.window import Window
 from execution.models import LoadHistory, RunStatus, Trigger
 from execution.services import dispatch_window, restore_output
 from execution.windows import NotDue
+from loaders.models import LoaderState
 from loaders.policies import PurgeStrategy
 from signals.models import OutputVersion
 from tests.servers import SourceServer
@@ -22,11 +23,12 @@ CONTENT = (
 
 
 def loaded_scene(source: SourceServer) -> Scene:
-    """Three signals of a first run."""
+    """Three signals of a first run, whose window lies behind the loader by now."""
     scene = Scene(source, max_parallel_executions=2)
     for hour, region in enumerate(("north", "south", "west")):
         add_orders(source, (START + hour * HOUR, region, "web", 1.0 + hour))
     assert scene.run().status == RunStatus.SUCCESS
+    LoaderState.objects.update(last_load_timestamp=START + 14 * HOUR)
     return scene
 
 
