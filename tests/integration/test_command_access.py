@@ -29,6 +29,7 @@ ACTS: dict[str, tuple[tuple[str, ...], frozenset[Role]]] = {
     "loader copy": (("ORDERS", "ORDERS_2"), EDITORS),
     "loader submit": (("ORDERS",), EDITORS),
     "check_sources": (("MADE_UP",), ADMINS),
+    "verify_audit": ((), ADMINS),
 }
 BY_PERSONS_ONLY = {"loader submit"}
 """What the system may not do, though an admin may."""
