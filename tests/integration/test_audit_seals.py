@@ -195,6 +195,29 @@ def test_no_writer_waits_while_a_sealer_seals_much(committed_db: PortalDatabase)
     assert (found.finding, found.seals) == (None, 3000 + len(waited))
 
 
+def test_a_trail_that_grows_while_it_is_verified_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sealing, "BATCH", 5)
+    add_many(1000)
+    done = threading.Event()
+
+    def seal() -> int:
+        try:
+            return seal_all()
+        finally:
+            done.set()
+            connection.close()
+
+    seen: list[int] = []
+    with ThreadPoolExecutor(1) as pool:
+        sealer = pool.submit(seal)
+        while not done.is_set():
+            found = verify_audit()
+            assert found.finding is None
+            seen.append(found.seals)
+        assert sealer.result(60) == 1000
+    assert any(0 < number < 1000 for number in seen)
+
+
 def test_of_two_sealers_at_once_one_goes_away_and_no_event_is_sealed_twice(
     committed_db: PortalDatabase,
 ) -> None:
