@@ -6,6 +6,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from audit.models import AuditEvent
+from audit.sealing import SealStatus, status
 from core.display import instant_text
 
 
@@ -19,11 +20,16 @@ class AuditEventColumns:
     search_fields = ("=actor_name", "=action", "=object_id", "=correlation_id")
     search_help_text = "Who, action, object or correlation id, in full"
     list_per_page = 100
+    list_before_template = "console/audit_seals.html"
     fieldsets = (
         ("Event", {"fields": ("when", "actor_name", "source_address", "action")}),
         ("Object", {"fields": ("object_type", "object_id", "before", "after")}),
         ("Origin", {"fields": ("id", "correlation_id")}),
     )
+
+    def seal_status(self) -> SealStatus:
+        """Where sealing stands, for the line above the list."""
+        return status()
 
     @admin.display(description="When (UTC)", ordering="at")
     def when(self, event: AuditEvent) -> str:

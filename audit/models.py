@@ -1,4 +1,4 @@
-"""AuditEvent and LoaderEvent (spec 2)."""
+"""AuditEvent with its seals, and LoaderEvent (spec 2)."""
 
 from __future__ import annotations
 
@@ -37,6 +37,67 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.actor_name} {self.action} {self.object_type} {self.object_id}"
+
+
+class AuditSeal(models.Model):
+    """A link of the chain over the audit trail: one a committed event, in the order in which the
+    sealer saw them. Append-only like the events."""
+
+    append_only = True
+    KEYED_DIGESTS = ("previous_head", "head")
+
+    number = models.BigIntegerField(primary_key=True)
+    """Without gaps, from 1."""
+
+    event_id = models.UUIDField(unique=True)
+    """No foreign key: a removed event must show, and a writer must never meet the sealer."""
+
+    previous_head = models.CharField(max_length=96)
+    head = models.CharField(max_length=96)
+    """HMAC over number, previous head, time and event, with its key's id (`core.keyring`)."""
+
+    sealed_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "audit_seal"
+        ordering = ("-number",)
+
+    def __str__(self) -> str:
+        return f"seal {self.number}"
+
+
+class AuditCheckpoint(models.Model):
+    """A head that the chain had: at the end of each batch of the sealer, and where pruning has cut
+    the chain's beginning off. Append-only, and signed, so that none can be made up."""
+
+    class Kind(models.TextChoices):
+        """Why it was made."""
+
+        SEALED = "SEALED"
+        PRUNED = "PRUNED"
+
+    append_only = True
+    KEYED_DIGESTS = ("head", "mac")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    number = models.BigIntegerField()
+    head = models.CharField(max_length=96)
+    at = models.DateTimeField()
+    before = models.DateTimeField(null=True)
+    """Of PRUNED: events sealed before this went."""
+
+    mac = models.CharField(max_length=96)
+
+    class Meta:
+        db_table = "audit_checkpoint"
+        ordering = ("-number",)
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "number"], name="audit_checkpoint_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.number}"
 
 
 class LoaderEvent(models.Model):

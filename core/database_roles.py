@@ -15,6 +15,10 @@ SCHEMAS = ("loader", "signals")
 FUNCTIONS = ("signals.ensure_partition(timestamptz)", "signals.drop_output(uuid,bigint)")
 """Functions that run with the owner's rights, which nobody but the application may call."""
 
+PRUNE_AUDIT = "loader.prune_audit(bigint)"
+"""The one way to remove audit events: the application may call it only where they are not kept for
+ever."""
+
 APPEND_ONLY = "append_only"
 """Attribute that a model class sets to True if its rows are never changed or removed."""
 
@@ -34,9 +38,13 @@ def grant_after_migrate(sender: Any, using: str, **_: Any) -> None:
             )
             cursor.execute(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {quoted}")
         cursor.execute(f"GRANT SELECT ON django_migrations TO {quoted}")
-        for function in FUNCTIONS:
+        for function in (*FUNCTIONS, PRUNE_AUDIT):
             cursor.execute("SELECT to_regprocedure(%s) IS NOT NULL", [function])
-            if cursor.fetchone()[0]:  # not yet, or no longer, when migrations went only part way
+            if not cursor.fetchone()[0]:  # not yet, or no longer: migrations went only part way
+                continue
+            if function == PRUNE_AUDIT and not settings.AUDIT_RETENTION:
+                cursor.execute(f"REVOKE EXECUTE ON FUNCTION {function} FROM {quoted}")
+            else:
                 cursor.execute(f"GRANT EXECUTE ON FUNCTION {function} TO {quoted}")
         for table in append_only_tables():
             name = connection.ops.quote_name(table)

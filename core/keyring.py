@@ -135,7 +135,15 @@ class Keyring:
         """Whether the digest is this message's, under any key of the ring."""
         parts = digest.split(":")
         key = self._keys.get(parts[1]) if len(parts) == 3 else None
-        return key is not None and hmac.compare_digest(self._digest_with(key, message), digest)
+        if key is None:
+            return False
+        # As bytes: a stored digest that was tampered with need not be ASCII.
+        return hmac.compare_digest(self._digest_with(key, message).encode(), digest.encode())
+
+    def knows(self, digest: str) -> bool:
+        """Whether the key that the digest names is in the ring."""
+        parts = digest.split(":")
+        return len(parts) == 3 and parts[1] in self._keys
 
     def _digest_with(self, key: Key, message: bytes) -> str:
         mac = hmac.new(key.derive("digest"), message, "sha256").hexdigest()

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from croniter import croniter
 
+from audit.retention import FLOOR
 from core.env import ConfigurationError, Variable, one_of, read_all, switch, whole_number, words
 from core.keyring import Keyring
 from loaderportal.capture_url import capture_url
@@ -46,6 +47,13 @@ def _role_name(text: str) -> str:
     if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", text):
         raise ValueError("it must be a plain lower-case PostgreSQL role name")
     return text
+
+
+def _audit_retention(text: str) -> int:
+    days = whole_number(0)(text)
+    if 0 < days < FLOOR.days:
+        raise ValueError(f"it must be 0 or at least {FLOOR.days}")
+    return days
 
 
 def parse_database_url(text: str) -> dict[str, Any]:
@@ -226,6 +234,13 @@ VARIABLES = (
         "How long raw rows are kept, in days.",
         whole_number(),
         default=30,
+    ),
+    Variable(
+        "LOADERPORTAL_AUDIT_RETENTION_DAYS",
+        "How long audit events are kept after they were sealed, in days, at least 30; 0 keeps them "
+        "for ever. `migrate` lets the application prune only where this is set.",
+        _audit_retention,
+        default=0,
     ),
     Variable(
         "LOADERPORTAL_DEFAULT_GRAIN_SECONDS",

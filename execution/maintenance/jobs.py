@@ -6,6 +6,8 @@ from datetime import timedelta
 
 from django.conf import settings
 
+from audit.pruning import prune_expired
+from audit.sealing import seal_all, seal_recent
 from core.clock import database_now
 from execution.maintenance.locks import delete_released_locks, end_stale_locks
 from execution.maintenance.registry import register
@@ -20,6 +22,9 @@ PARTITIONS = "partitions ahead"
 REQUESTS = "expired requests"
 CAPTURES = "raw capture"
 OUTPUTS = "output versions"
+SEALS = "audit seals"
+LATE_SEALS = "late audit seals"
+AUDIT_RETENTION = "audit retention"
 
 
 def register_jobs() -> None:
@@ -30,6 +35,9 @@ def register_jobs() -> None:
     register(REQUESTS, Every(timedelta(hours=1)), expire_stale_requests)
     register(CAPTURES, Every(timedelta(hours=1)), settle_captures, at_start=True)
     register(OUTPUTS, Every(timedelta(hours=1)), delete_expired_outputs)
+    register(SEALS, Every(timedelta(seconds=30)), seal_recent)
+    register(LATE_SEALS, Every(timedelta(hours=1)), seal_all, at_start=True)
+    register(AUDIT_RETENTION, Every(timedelta(days=1)), prune_expired)
 
 
 def settle_captures() -> int:

@@ -30,6 +30,7 @@ ACTS: dict[str, tuple[tuple[str, ...], frozenset[Role]]] = {
     "loader submit": (("ORDERS",), EDITORS),
     "check_sources": (("MADE_UP",), ADMINS),
     "rotate_keys": ((), ADMINS),
+    "verify_audit": ((), ADMINS),
 }
 BY_PERSONS_ONLY = {"loader submit"}
 """What the system may not do, though an admin may."""
