@@ -116,6 +116,8 @@ def test_loaders_that_hang_or_fail_make_no_other_late(
     assert not LoadHistory.objects.filter(
         loader__loader_code__startswith="GOOD", status="FAILED"
     ).exists()
-    assert count("HANGING", status="CANCELLED") == HANGING
+    # Cancelled by the drain, or given up before when the source had been silent for a minute.
+    ended = count("HANGING", status="CANCELLED") + count("HANGING", error_code="SOURCE_IDLE")
+    assert ended == count("HANGING") >= HANGING
     assert count("FAILING", error_code="SOURCE_SQL_FAILED") == FAILING == count("FAILING")
-    assert 0 < count("DOWN", error_code="SOURCE_UNREACHABLE") < DOWN + 5
+    assert 0 < count("DOWN", error_code="SOURCE_UNREACHABLE") < 2 * DOWN
