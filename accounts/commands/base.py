@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from abc import ABC, abstractmethod
 from textwrap import fill
 from typing import Any, ClassVar
 
@@ -30,7 +31,7 @@ class _Help(DjangoHelpFormatter, argparse.RawDescriptionHelpFormatter):
     """Django's order of options, and an epilog whose lines stay as they are."""
 
 
-class _CommandOfActs(BaseCommand):
+class _CommandOfActs(BaseCommand, ABC):
     """What a command with subcommands and one without have in common."""
 
     @property
@@ -45,9 +46,9 @@ class _CommandOfActs(BaseCommand):
             prog_name, subcommand, formatter_class=_Help, epilog=self._epilog(), **kwargs
         )
 
+    @abstractmethod
     def act_of(self, options: dict[str, Any]) -> type[Act]:
         """What is asked for."""
-        raise NotImplementedError
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the act for its actor; any exit code but 0 ends the process."""
@@ -80,8 +81,9 @@ class _CommandOfActs(BaseCommand):
         with changes_by(user):
             return act().run(Call(user, options, progress))
 
+    @abstractmethod
     def _epilog(self) -> str:
-        raise NotImplementedError
+        """What `--help` says below the options."""
 
 
 class ActingCommand(_CommandOfActs):

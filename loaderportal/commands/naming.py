@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 
 from django.db.models import QuerySet
 
-from accounts.commands import Call
+from accounts.commands import Act, Call
 from loaders.models import Loader, SourceDatabase
 from loaders.services import get_loader, get_source
 
@@ -30,3 +30,11 @@ def loader_of(call: Call, code: str | None = None) -> Loader:
 def source_of(call: Call, db_code: str) -> SourceDatabase:
     """The source with this code. Raises SourceNotFoundError."""
     return get_source(db_code, user=call.user)
+
+
+class LoaderAct(Act):
+    """An act on one loader, told its code and no more."""
+
+    @classmethod
+    def add_arguments(cls, parser: ArgumentParser) -> None:
+        add_code(parser)

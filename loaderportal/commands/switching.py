@@ -8,13 +8,13 @@ from typing import Any
 
 from accounts.commands import Act, Answer, Call
 from accounts.roles import Permission
-from loaderportal.commands.naming import add_code, loader_of, source_of
+from loaderportal.commands.naming import LoaderAct, add_code, loader_of, source_of
 from loaders import services
 from loaders.api.serializers import LoaderAnswer
 from loaders.models import Loader
 
 
-class EnableLoader(Act):
+class EnableLoader(LoaderAct):
     """Let a loader run."""
 
     name = "enable"
@@ -22,16 +22,12 @@ class EnableLoader(Act):
     example = "manage.py loader enable PAYMENTS_HOURLY --as amal"
     needs = Permission.RUN
 
-    @classmethod
-    def add_arguments(cls, parser: ArgumentParser) -> None:
-        add_code(parser)
-
     def run(self, call: Call) -> Answer:
         loader = services.enable(user=call.user, loader=loader_of(call))
         return _answer(call, loader, "is enabled.")
 
 
-class DisableLoader(Act):
+class DisableLoader(LoaderAct):
     """Let no new run start."""
 
     name = "disable"
@@ -39,26 +35,18 @@ class DisableLoader(Act):
     example = "manage.py loader disable PAYMENTS_HOURLY"
     needs = Permission.RUN
 
-    @classmethod
-    def add_arguments(cls, parser: ArgumentParser) -> None:
-        add_code(parser)
-
     def run(self, call: Call) -> Answer:
         loader = services.disable(user=call.user, loader=loader_of(call))
         return _answer(call, loader, "is disabled.")
 
 
-class ArchiveLoader(Act):
+class ArchiveLoader(LoaderAct):
     """Disable a loader for good and hide it."""
 
     name = "archive"
     help = "Archive a loader: disabled for good and hidden, its code never used again."
     example = "manage.py loader archive PAYMENTS_HOURLY --as amal"
     needs = Permission.ARCHIVE
-
-    @classmethod
-    def add_arguments(cls, parser: ArgumentParser) -> None:
-        add_code(parser)
 
     def run(self, call: Call) -> Answer:
         loader = services.archive_loader(user=call.user, loader=loader_of(call))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -15,7 +17,7 @@ from loaders.api.serializers import TeamsBody
 from loaders.models import Loader, SourceDatabase
 
 
-class _Teams(APIView):
+class _Teams(APIView, ABC):
     """The teams of one object: read them, or give all of them anew."""
 
     needs = {"GET": Permission.MANAGE_USERS, "PUT": Permission.MANAGE_USERS}
@@ -29,9 +31,9 @@ class _Teams(APIView):
         granted = services.set_teams(user=request.user, obj=found, teams=teams_named(names))
         return Response({"teams": [team.name for team in granted]})
 
+    @abstractmethod
     def found(self, request: Request, code: str) -> Loader | SourceDatabase:
         """The object that the address names."""
-        raise NotImplementedError
 
 
 class LoaderTeams(_Teams):
