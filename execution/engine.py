@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-import functools
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -28,20 +26,19 @@ from execution.exceptions import (
     UnexpectedError,
 )
 from execution.heartbeat import Heartbeat
-from execution.models import LoaderExecutionLock
+from execution.models import LoaderExecutionLock, Trigger
 from execution.phases import Phases
 from execution.services.claim import Claimed, prepare, take
 from execution.services.commit import commit
 from execution.services.dispatch import time_plan
 from execution.services.failure import Failure, record_failure
+from execution.statement import stamp_parser, statement_of
+from execution.trials.task import run_trial
 from execution.watermark import reread_until
 from execution.windows import shrink, split
 from loaders.connectors import connector_for
 from loaders.connectors.base import SourceConnection
 from loaders.definition import RunSettings
-from loaders.placeholders import bind
-from loaders.source_time import parse_stamp, render
-from loaders.sql_guard import executable_text
 from signals.outputs import output_to_restore, settle
 from signals.partitions import ensure_partitions
 from signals.rows import Row, RowEncoder, check_columns
@@ -96,8 +93,11 @@ def _names(lock: LoaderExecutionLock) -> dict[str, str]:
 
 
 def _load_or_say_why(lock: LoaderExecutionLock, heartbeat: Heartbeat) -> None:
-    """Load; an error that the heartbeat brought about is raised as the heartbeat's reason."""
+    """Load, or try; what the heartbeat brought about is raised as the heartbeat's reason."""
     try:
+        if not Trigger(lock.load_history.trigger).loads:
+            run_trial(lock, heartbeat)
+            return
         claimed = prepare(lock)
         with logging_at(claimed.log_level):
             _load(claimed, heartbeat)
@@ -226,7 +226,7 @@ def _transfer(
             load_history_id=claimed.history_id,
             window=window,
             has_value_count=check_columns(rows.columns),
-            parse=_stamp_parser(governed),
+            parse=stamp_parser(governed),
             registry=registry,
         )
         written = write(
@@ -276,20 +276,6 @@ def _within_cap(batches: Iterable[list[Row]], cap: int | None) -> Iterator[list[
                 "limit, or group by less."
             )
         yield batch
-
-
-def statement_of(governed: RunSettings, window: Window, quote: Callable[[str | int], str]) -> str:
-    """The approved text with the window's bounds in place of the placeholders."""
-    from_literal, to_literal = (
-        quote(render(instant, governed.time_format, governed.zone))
-        for instant in (window.start, window.end)
-    )
-    text = executable_text(governed.loader_sql, governed.db_type)
-    return bind(text, governed.db_type, from_literal=from_literal, to_literal=to_literal)
-
-
-def _stamp_parser(governed: RunSettings) -> Callable[[str], datetime]:
-    return functools.partial(parse_stamp, fmt=governed.time_format, zone=governed.zone)
 
 
 def _timeout_seconds(governed: RunSettings) -> float:

@@ -76,6 +76,27 @@ class WindowOffGrainError(TerminalError):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
+class TrialWindowError(TerminalError):
+    """No run of the loader could read the window that a trial was asked for."""
+
+    code = "TRIAL_WINDOW_INVALID"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class TrialsNotAllowedError(TerminalError):
+    """The source does not allow statements that nobody has approved."""
+
+    code = "TRIALS_NOT_ALLOWED"
+    status = HTTPStatus.CONFLICT
+
+
+class TrialNotFoundError(TerminalError):
+    """No trial has this id, or its result is past its days."""
+
+    code = "TRIAL_NOT_FOUND"
+    status = HTTPStatus.NOT_FOUND
+
+
 class WindowBeyondWatermarkError(TerminalError):
     """A chosen window reaches into time that live runs have yet to load."""
 

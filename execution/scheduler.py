@@ -23,6 +23,7 @@ from execution.models import LoadHistory, SchedulerLease, Trigger
 from execution.retry import backoff
 from execution.services.dispatch import dispatch
 from execution.services.reaping import hint_unclaimed_again, reap_expired
+from execution.trials.gathering import gather_waiting
 from loaders.exceptions import DefinitionTamperedError
 from loaders.models import Loader, LoaderState, LoadStatus
 from loaders.services import report_tampering
@@ -52,6 +53,7 @@ def cycle() -> CycleReport | None:
     report = CycleReport(reaped=reap_expired())
     hint_unclaimed_again()
     _dispatch_due(report)
+    gather_waiting()
     _give_lease_back()
     return report
 

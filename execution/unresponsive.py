@@ -20,8 +20,9 @@ from core.clock import database_now
 from core.keyring import DecryptionError
 from execution.clusters import ClusterProcess, ids_of
 from execution.exceptions import RunTimeoutError
-from execution.models import LoaderExecutionLock
+from execution.models import LoaderExecutionLock, Trigger
 from execution.services.reaping import end_killed
+from execution.trials.limits import trial_timeout
 from loaders.definition import Definition
 
 logger = structlog.get_logger(__name__)
@@ -115,6 +116,8 @@ def _lock_of(pid: int, mark: str) -> LoaderExecutionLock | None:
 def _timeout_of(lock: LoaderExecutionLock) -> timedelta:
     """The timeout of the version that runs; the longest one where that can't be read."""
     version = lock.load_history.version
+    if version is None or not Trigger(lock.load_history.trigger).loads:
+        return trial_timeout()
     try:
         definition = Definition(version.loader_id, lock.loader_id, version.definition)
     except DecryptionError:

@@ -243,6 +243,26 @@ VARIABLES = (
         default=0,
     ),
     Variable(
+        "LOADERPORTAL_TRIAL_SECONDS",
+        "How long one statement of a test query, dry run or evidence pack may take at the source, "
+        "in seconds.",
+        whole_number(maximum=900),
+        default=60,
+    ),
+    Variable(
+        "LOADERPORTAL_TRIAL_ROWS",
+        "Rows that a dry run or an evidence pack reads at most.",
+        whole_number(minimum=1000, maximum=1_000_000),
+        default=100_000,
+    ),
+    Variable(
+        "LOADERPORTAL_TRIAL_RETENTION_DAYS",
+        "How long the results of test queries and dry runs are kept, in days. Evidence packs are "
+        "kept with their versions.",
+        whole_number(),
+        default=7,
+    ),
+    Variable(
         "LOADERPORTAL_DEFAULT_GRAIN_SECONDS",
         "Grain of a loader that sets none, in seconds.",
         whole_number(),

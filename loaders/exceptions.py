@@ -63,6 +63,13 @@ class SelfApprovalError(TerminalError):
     status = HTTPStatus.FORBIDDEN
 
 
+class EvidenceNotReadyError(TerminalError):
+    """Nobody approves before the evidence about the version is complete (spec 4)."""
+
+    code = "EVIDENCE_NOT_READY"
+    status = HTTPStatus.CONFLICT
+
+
 class DefinitionTamperedError(DefinitionError):
     """The stored definition is not the one that was submitted or approved."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
@@ -11,9 +12,11 @@ from psycopg.errors import UniqueViolation
 
 from core.encrypted_fields import unreadable
 from loaders.definition import Definition
-from loaders.exceptions import ValidationFailedError
+from loaders.dialects import DatabaseType
+from loaders.exceptions import SqlInvalidError, ValidationFailedError
 from loaders.models import Loader
 from loaders.source_time import precision
+from loaders.sql_guard import validate
 
 
 def apply_values(
@@ -68,6 +71,16 @@ def check_runnable(loader: Loader) -> None:
         reason = "its time format can't write every boundary of its grain"
     message = f"{loader.loader_code} could never run: {reason}."
     raise ValidationFailedError(message, details={"errors": {NON_FIELD_ERRORS: [message]}})
+
+
+def check_statement(loader: Loader) -> None:
+    """Ask the guard about the loader's SQL. Raises SqlInvalidError with all that it found."""
+    verdict = validate(loader.loader_sql, DatabaseType(loader.source.db_type))
+    if not verdict.is_valid:
+        raise SqlInvalidError(
+            f"The SQL of {loader.loader_code} is refused: {verdict.errors[0].message}",
+            details={"errors": [asdict(finding) for finding in verdict.errors]},
+        )
 
 
 def save_new(instance: models.Model, *, code: str) -> None:

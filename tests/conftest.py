@@ -19,6 +19,7 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection, connections
+from django.db.models.signals import post_save
 from pytest_django.plugin import DjangoDbBlocker
 
 from loaderportal.configuration import parse_database_url
@@ -27,6 +28,7 @@ from tests.portal_database import PortalDatabase, make_template, template_name
 from tests.servers import MYSQL_URL, POSTGRES_URL, SourceServer
 from tests.servers.mariadb import MariadbServer, MariadbTestServer
 from tests.servers.postgres import PostgresTestServer
+from tests.support.evidence import complete_at_once
 
 NO_SERVER = 3
 RUN = "LOADERPORTAL_TEST_RUN"
@@ -76,6 +78,18 @@ def _start_mariadb(config: pytest.Config) -> None:
     config.add_cleanup(server.stop)
     server.start()
     os.environ[MYSQL_URL] = server.url
+
+
+@pytest.fixture(autouse=True)
+def evidence_at_once(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Where evidence is not the subject, each pack is complete as soon as it is asked for; tests
+    that gather it for real are marked `gathers_evidence`."""
+    if request.node.get_closest_marker("gathers_evidence"):
+        yield
+        return
+    post_save.connect(complete_at_once, dispatch_uid="evidence_at_once")
+    yield
+    post_save.disconnect(dispatch_uid="evidence_at_once")
 
 
 # --- servers and sources ------------------------------------------------------------------------

@@ -230,7 +230,9 @@ class ExecutionAdmin(ActionPageAdmin):
         return name_of(execution.requested_by)
 
     @admin.display(description="Version")
-    def version_shown(self, execution: LoadHistory) -> SafeString:
+    def version_shown(self, execution: LoadHistory) -> str:
+        if execution.version is None:
+            return "The draft"
         address = reverse("admin:loaders_loaderversion_change", args=[execution.version_id])
         return format_html('<a class="lp-link" href="{}">{}</a>', address, execution.version.number)
 

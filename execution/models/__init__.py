@@ -6,6 +6,7 @@ from execution.models.history import OUTPUT_VERSION, LoadHistory, RunStatus, Tri
 from execution.models.lock import LoaderExecutionLock
 from execution.models.maintenance import MaintenanceJob
 from execution.models.replica import Replica, SchedulerLease
+from execution.models.trial import Stage, Trial, TrialKind
 
 __all__ = [
     "OUTPUT_VERSION",
@@ -17,5 +18,8 @@ __all__ = [
     "RunStatus",
     "SchedulerLease",
     "SourceBreaker",
+    "Stage",
+    "Trial",
+    "TrialKind",
     "Trigger",
 ]

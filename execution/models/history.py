@@ -32,11 +32,17 @@ class Trigger(models.TextChoices):
     API = "API", "API"
     BACKFILL = "BACKFILL", "Backfill"
     RESTORE = "RESTORE", "Restore of an output"
+    DRY_RUN = "DRY_RUN", "Trial"
 
     @property
     def is_live(self) -> bool:
         """Whether its runs continue from the watermark and move it (spec 5)."""
         return self in {Trigger.SCHEDULE, Trigger.MANUAL, Trigger.API}
+
+    @property
+    def loads(self) -> bool:
+        """Whether its runs write signals; a trial only looks (spec 3)."""
+        return self is not Trigger.DRY_RUN
 
     @property
     def asks_source(self) -> bool:
@@ -49,7 +55,8 @@ OUTPUT_VERSION = "outputVersion"
 
 
 class LoadHistory(models.Model):
-    """One attempt to load one window. Its status leaves RUNNING once, by compare-and-set."""
+    """One attempt to load one window, or to try a definition over it. Its status leaves RUNNING
+    once, by compare-and-set. `version` is none where a draft is tried."""
 
     TRANSITIONS = {
         RunStatus.RUNNING: {
@@ -68,7 +75,9 @@ class LoadHistory(models.Model):
         on_delete=models.PROTECT,
         related_name="executions",
     )
-    version = models.ForeignKey(LoaderVersion, on_delete=models.PROTECT, related_name="+")
+    version = models.ForeignKey(
+        LoaderVersion, on_delete=models.PROTECT, null=True, related_name="+"
+    )
     trigger = models.CharField(max_length=16, choices=Trigger.choices)
     status = models.CharField(max_length=16, choices=RunStatus.choices, default=RunStatus.RUNNING)
     requested_by = models.ForeignKey(

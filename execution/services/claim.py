@@ -77,6 +77,14 @@ def take(lock_id: UUID) -> LoaderExecutionLock | None:
     return lock
 
 
+def begin(lock: LoaderExecutionLock) -> None:
+    """What every claimed run starts with: what it does is told under its own correlation id, and a
+    run that was cancelled while it was queued ends. Raises RunCancelledError."""
+    set_correlation_id(lock.load_history.correlation_id)
+    if lock.cancel_requested:
+        raise RunCancelledError("The run was cancelled.")
+
+
 def prepare(lock: LoaderExecutionLock) -> Claimed:
     """All that the run of a lock that was just taken will use.
 
@@ -85,9 +93,7 @@ def prepare(lock: LoaderExecutionLock) -> Claimed:
     the window was planned.
     """
     history = lock.load_history
-    set_correlation_id(history.correlation_id)
-    if lock.cancel_requested:
-        raise RunCancelledError("The run was cancelled.")
+    begin(lock)
     loader = Loader.objects.select_related("source_database", "approved_version").get(
         loader_code=lock.loader_id
     )

@@ -14,30 +14,26 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, models, transaction
+from django.db import transaction
 
 from accounts.roles import User
 from core.clock import database_now
 from core.correlation import correlation_id
 from core.window import Window
 from execution.exceptions import (
-    LoaderAtCapacityError,
     NothingToLoadError,
-    PortalAtCapacityError,
     WindowBeyondWatermarkError,
     WindowOffGrainError,
 )
 from execution.hints import hint_execution
-from execution.models import LoaderExecutionLock, LoadHistory, Replica, Trigger
+from execution.models import LoaderExecutionLock, LoadHistory, Trigger
 from execution.services.breakers import held_until
+from execution.services.caps import check_loader_cap, check_shared_caps
 from execution.windows import NotDue, NotDueReason, TimePlan, plan_next
 from loaders.definition import RunSettings
 from loaders.models import Loader, LoaderState, LoaderVersion, LoadStatus
 from loaders.policies import PurgeStrategy
 from loaders.services import approved_definition
-
-_CAPS_LOCK = 7_210_001
-"""Key of the advisory lock under which the caps over several loaders are counted."""
 
 
 def time_plan(governed: RunSettings) -> TimePlan:
@@ -120,8 +116,13 @@ class _Order:
 
     def check_caps(self, window: Window) -> None:
         """The caps of the loader, then those over all of them."""
-        _check_loader_cap(self, window)
-        _check_shared_caps(self.loader, self.trigger)
+        check_loader_cap(
+            self.loader,
+            window,
+            most=self.governed.max_parallel_executions,
+            is_live=self.trigger.is_live,
+        )
+        check_shared_caps(self.loader, self.trigger)
 
     def hand_out(
         self,
@@ -203,45 +204,6 @@ def _check_loaded_once(order: _Order, until: datetime) -> None:
             "The window reaches beyond the watermark: what lies there is loaded by the loader's "
             "own runs."
         )
-
-
-def _check_loader_cap(order: _Order, window: Window) -> None:
-    """One live run a loader, no two runs over one stretch of time, and never more than its
-    parallel cap. Its state row is locked, so nobody dispatches it meanwhile."""
-    active = LoaderExecutionLock.objects.active().filter(loader=order.loader)
-    live = order.trigger.is_live and active.filter(is_live=True).exists()
-    if live or active.count() >= order.governed.max_parallel_executions:
-        raise LoaderAtCapacityError(
-            f"{order.loader.loader_code} is running already. Wait for its run to end."
-        )
-    if active.filter(window_from__lt=window.end, window_to__gt=window.start).exists():
-        raise LoaderAtCapacityError(
-            f"{order.loader.loader_code} is loading a part of this window already. Wait for that "
-            "run to end."
-        )
-
-
-def _check_shared_caps(loader: Loader, trigger: Trigger) -> None:
-    """The caps over all loaders: total, source, slots of live replicas."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CAPS_LOCK])
-    active = LoaderExecutionLock.objects.active()
-    if active.count() >= settings.MAX_ACTIVE_LOCKS:
-        raise PortalAtCapacityError(
-            f"{settings.MAX_ACTIVE_LOCKS} runs are active, as many as the portal allows."
-        )
-    source = loader.source
-    asking = active.filter(loader__source_database=source).exclude(
-        load_history__trigger=Trigger.RESTORE
-    )
-    if trigger.asks_source and asking.count() >= source.max_connections:
-        raise LoaderAtCapacityError(
-            f"Source {source.db_code} serves {source.max_connections} runs already."
-        )
-    live = list(Replica.objects.live().values_list("name", "slots"))
-    names = ["", *(name for name, _ in live)]
-    if active.filter(models.Q(replica_name__in=names)).count() >= sum(n for _, n in live):
-        raise PortalAtCapacityError("No worker has a free slot at the moment.")
 
 
 def require_planned(result: LoadHistory | NotDue, loader: Loader) -> LoadHistory:

@@ -27,7 +27,7 @@ from execution.exceptions import (
     WatermarkMovedError,
 )
 from execution.hints import hint_cycle
-from execution.models import LoaderExecutionLock, LoadHistory, RunStatus
+from execution.models import LoaderExecutionLock, LoadHistory, RunStatus, Trigger
 from execution.models.lock import LockQuerySet
 from execution.retry import FailureKind, due_after_failure
 from execution.services.breakers import note_failure, note_success
@@ -172,6 +172,24 @@ def _fail_state(state: LoaderState, loader: Loader, failure: Failure) -> None:
 
 def _fail_history(history: LoadHistory, failure: Failure) -> None:
     cancelled = failure.kind is FailureKind.CALLED_OFF
+    if Trigger(history.trigger).loads:
+        _tell_failure(history, failure, cancelled=cancelled)
+    history = LoadHistory.objects.select_for_update(no_key=True).get(pk=history.pk)
+    ended = RunStatus.CANCELLED if cancelled else RunStatus.FAILED
+    if ended not in LoadHistory.TRANSITIONS.get(RunStatus(history.status), ()):
+        raise LockLostError("The run was ended by somebody else.")
+    history.status = ended
+    history.end_time = database_now()
+    history.error_code = failure.code
+    history.error_message = failure.message
+    history.source_error = failure.source_error
+    history.stack_trace = failure.stack_trace
+    history.save()
+    hint_cycle()
+
+
+def _tell_failure(history: LoadHistory, failure: Failure, *, cancelled: bool) -> None:
+    """Coverage and outbox; a trial has neither."""
     if not cancelled:
         update_coverage(
             loader_code=history.loader_id,
@@ -186,15 +204,3 @@ def _fail_history(history: LoadHistory, failure: Failure) -> None:
         window=history.window,
         details={"errorCode": failure.code},
     )
-    history = LoadHistory.objects.select_for_update(no_key=True).get(pk=history.pk)
-    ended = RunStatus.CANCELLED if cancelled else RunStatus.FAILED
-    if ended not in LoadHistory.TRANSITIONS.get(RunStatus(history.status), ()):
-        raise LockLostError("The run was ended by somebody else.")
-    history.status = ended
-    history.end_time = database_now()
-    history.error_code = failure.code
-    history.error_message = failure.message
-    history.source_error = failure.source_error
-    history.stack_trace = failure.stack_trace
-    history.save()
-    hint_cycle()

@@ -1,5 +1,6 @@
 """Models of the loaders app."""
 
+from loaders.models.evidence import EvidencePack, EvidenceStatus
 from loaders.models.loader import ApprovalStatus, Loader, LogLevel
 from loaders.models.source_database import ReadOnlyVerdict, SourceDatabase
 from loaders.models.state import LoaderState, LoadStatus
@@ -8,6 +9,8 @@ from loaders.models.version import Decision, LoaderVersion
 __all__ = [
     "ApprovalStatus",
     "Decision",
+    "EvidencePack",
+    "EvidenceStatus",
     "LoadStatus",
     "Loader",
     "LoaderState",

@@ -10,11 +10,18 @@ from loaders.services.definitions import (
 )
 from loaders.services.drafting import edited_by, has_edited
 from loaders.services.enabling import disable, enable
-from loaders.services.fitness import approved_definition, report_tampering
+from loaders.services.evidence import (
+    evidence_of,
+    finish_evidence,
+    last_evidence,
+    renew_evidence,
+    waiting_packs,
+)
+from loaders.services.fitness import approved_definition, check_source, report_tampering
 from loaders.services.reach import require_on, require_reach
 from loaders.services.sources import create_source, get_source, update_source
 from loaders.services.teams import set_teams
-from loaders.services.testing import inspect_source, try_source
+from loaders.services.testing import inspect_source, keep_verdict, try_source
 from loaders.services.versions import copy_loader, get_version, restore_version
 from loaders.services.viewing import show_sql
 from loaders.services.watermark import move_watermark
@@ -23,20 +30,26 @@ __all__ = [
     "approve",
     "approved_definition",
     "archive_loader",
+    "check_source",
     "copy_loader",
     "create_loader",
     "create_source",
     "disable",
     "edited_by",
     "enable",
+    "evidence_of",
     "expire_stale_requests",
+    "finish_evidence",
     "get_loader",
     "get_source",
     "get_version",
     "has_edited",
     "inspect_source",
+    "keep_verdict",
+    "last_evidence",
     "move_watermark",
     "reject",
+    "renew_evidence",
     "report_tampering",
     "require_on",
     "require_reach",
@@ -48,4 +61,5 @@ __all__ = [
     "try_source",
     "update_loader",
     "update_source",
+    "waiting_packs",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import datetime
 
 import structlog
@@ -17,17 +16,16 @@ from core.clock import database_now
 from core.errors import PortalError
 from core.keyring import DecryptionError, LostKeyError
 from loaders.definition import Definition
-from loaders.dialects import DatabaseType
 from loaders.exceptions import (
     DefinitionTamperedError,
     InvalidTransitionError,
     SelfApprovalError,
-    SqlInvalidError,
     ValidationFailedError,
 )
 from loaders.models import (
     ApprovalStatus,
     Decision,
+    EvidencePack,
     Loader,
     LoaderState,
     LoaderVersion,
@@ -37,9 +35,9 @@ from loaders.policies import LoaderKind
 from loaders.rules import capture_errors, documentation_errors
 from loaders.services.archiving import locked_loader
 from loaders.services.drafting import SUBMITTED, has_edited
+from loaders.services.evidence import check_evidence
 from loaders.services.reach import require_on
-from loaders.sql_guard import validate
-from loaders.validation import check, check_runnable
+from loaders.validation import check, check_runnable, check_statement
 
 logger = structlog.get_logger(__name__)
 
@@ -58,7 +56,7 @@ def submit(*, user: User, loader: Loader, comment: str = "") -> LoaderVersion:
     check(loader, forbidden=_missing(loader))
     if loader.kind == LoaderKind.SQL:
         check_runnable(loader)
-        _check_sql(loader)
+        check_statement(loader)
     last = loader.versions.order_by("-number").values_list("number", flat=True).first()
     number = (last or 0) + 1
     definition = Definition.of(loader)
@@ -71,6 +69,8 @@ def submit(*, user: User, loader: Loader, comment: str = "") -> LoaderVersion:
         comment=comment,
     )
     loader.save()
+    if loader.kind == LoaderKind.SQL:
+        EvidencePack.objects.create(version=version)
     _tell(loader, version, user, SUBMITTED)
     return version
 
@@ -83,7 +83,8 @@ def approve(
     `version` is the number that the user looked at: no other is approved in its place.
 
     Raises PermissionDeniedError, LoaderNotFoundError, InvalidTransitionError, SelfApprovalError,
-    and DefinitionTamperedError if the rows are not what was submitted.
+    EvidenceNotReadyError, ValidationFailedError (evidence with errors needs a comment), and
+    DefinitionTamperedError if the rows are not what was submitted.
     """
     require_on(user, Permission.APPROVE, loader)
     loader = _locked(loader)
@@ -99,6 +100,8 @@ def approve(
             f"The definition of {loader.loader_code} was altered outside the portal after it was "
             "submitted. Save and submit it again."
         )
+    if loader.kind == LoaderKind.SQL:
+        check_evidence(waiting, comment=comment)
     _decide(waiting, Decision.APPROVED, user, comment)
     loader.approved_version = waiting
     loader.save()
@@ -169,15 +172,6 @@ def _missing(loader: Loader) -> dict[str, str]:
     if loader.is_test:
         return errors
     return errors | documentation_errors(loader.description, loader.owning_team, loader.contact)
-
-
-def _check_sql(loader: Loader) -> None:
-    verdict = validate(loader.loader_sql, DatabaseType(loader.source.db_type))
-    if not verdict.is_valid:
-        raise SqlInvalidError(
-            "The SQL can't be submitted: " + verdict.errors[0].message,
-            details={"errors": [asdict(finding) for finding in verdict.errors]},
-        )
 
 
 def _is_as_submitted(loader: Loader, version: LoaderVersion) -> bool:

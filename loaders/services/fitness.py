@@ -42,7 +42,7 @@ def approved_definition(loader: Loader) -> tuple[LoaderVersion, Definition]:
             f"Loader {loader.loader_code} is not approved. Submit it, and let a second person "
             "approve it."
         )
-    _check_source(loader.source)
+    check_source(loader.source)
     try:
         definition = Definition.of(loader)
     except LostKeyError:
@@ -55,7 +55,9 @@ def approved_definition(loader: Loader) -> tuple[LoaderVersion, Definition]:
     return version, definition
 
 
-def _check_source(source: SourceDatabase) -> None:
+def check_source(source: SourceDatabase) -> None:
+    """Whether this portal may ask the source at all. Raises EnvironmentMismatchError and
+    SourceNotReadOnlyError."""
     if source.environment != settings.DEPLOYMENT_ENVIRONMENT:
         raise EnvironmentMismatchError(
             f"Source {source.db_code} belongs to another environment than this portal "

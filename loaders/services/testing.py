@@ -23,7 +23,7 @@ def try_source(*, user: User, source: SourceDatabase) -> ConnectionReport:
     require_on(user, Permission.MANAGE_SOURCES, source)
     report = connection_test.test_connection(source.profile(), source.password)
     if report.privileges is not None:
-        _keep_verdict(source, report.privileges)
+        keep_verdict(source, report.privileges)
     record(
         actor=user,
         action="source.test",
@@ -47,7 +47,7 @@ def inspect_source(*, user: User, source: SourceDatabase) -> SourceDatabase:
     return SourceDatabase.objects.get(pk=source.pk)
 
 
-def _keep_verdict(source: SourceDatabase, report: PrivilegeReport) -> None:
+def keep_verdict(source: SourceDatabase, report: PrivilegeReport) -> None:
     """Store the verdict, unless the source was changed while its account was looked at. It is an
     observation, not configuration: no version history row is written."""
     verdict = {

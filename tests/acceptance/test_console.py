@@ -170,7 +170,7 @@ def test_an_operator_writes_and_submits_a_loader(visit: Visit, scene: Scene) -> 
     assert "to correct before it can be submitted" in operator.text("#main")
     assert "Line 1, column 1" in operator.text(".lp-guard")
     operator.click(operator.action("submit"))
-    assert "The SQL can't be submitted" in operator.text("#main")
+    assert "is refused" in operator.text("#main")
     operator.page.fill("#id_loader_sql", order_sql("POSTGRESQL"))
     operator.click(save)
     assert "Valid" in operator.text(".lp-guard")
