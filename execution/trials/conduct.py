@@ -195,7 +195,12 @@ class _Reading:
             drift=self._drift(observer),
             compared_with=plan.earlier_number,
         )
-        found = of_result(seen, plan.settings, plan.min_interval)
+        found = of_result(
+            seen,
+            grain=plan.settings.grain,
+            row_cap=plan.settings.row_cap,
+            min_interval=plan.min_interval,
+        )
         return replace(report, findings=(*report.findings, *found))
 
     def _stamps(self, observer: Observer) -> dict[datetime, int]:

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from core.display import span_text
 from execution.trials.grain_check import GrainVerdict
-from loaders.definition import RunSettings
+from loaders.grain import Grain
 from loaders.trial_report import Finding, Severity, SourceFacts
 
 SLOW_AFTER = timedelta(seconds=30)
@@ -64,8 +64,10 @@ def of_source(source: SourceFacts, lateness: timedelta) -> list[Finding]:
     return found
 
 
-def of_result(seen: Observed, governed: RunSettings, min_interval: timedelta) -> list[Finding]:
-    """About the run of the statement and what it brought."""
+def of_result(
+    seen: Observed, *, grain: Grain, row_cap: int | None, min_interval: timedelta
+) -> list[Finding]:
+    """About the run of the statement and what it brought, for a loader with these settings."""
     found = []
     if seen.failure is not None:
         found.append(_error(*seen.failure))
@@ -77,8 +79,8 @@ def of_result(seen: Observed, governed: RunSettings, min_interval: timedelta) ->
             )
         )
     found += _of_speed(seen, min_interval)
-    found += _of_size(seen, governed.row_cap)
-    found += _of_grain(seen, governed)
+    found += _of_size(seen, row_cap)
+    found += _of_grain(seen, grain)
     if seen.drift:
         found.append(
             _warning(
@@ -112,12 +114,12 @@ def _of_size(seen: Observed, row_cap: int | None) -> list[Finding]:
     return found
 
 
-def _of_grain(seen: Observed, governed: RunSettings) -> list[Finding]:
+def _of_grain(seen: Observed, grain: Grain) -> list[Finding]:
     if seen.coarse_seconds is None:
         return []
-    grain = "a calendar day" if governed.grain.seconds is None else span_text(governed.grain.step)
+    own = "a calendar day" if grain.seconds is None else span_text(grain.step)
     step = span_text(timedelta(seconds=seen.coarse_seconds))
-    told = f"All stamps stand on whole steps of {step}, and the loader's grain is {grain}"
+    told = f"All stamps stand on whole steps of {step}, and the loader's grain is {own}"
     if seen.grain_verdict is GrainVerdict.CUT:
         advice = f"Set the grain to {step}, or group by the grain."
         return [_error("GRAIN_MISMATCH", f"{told}: windows cut through the groups. {advice}")]

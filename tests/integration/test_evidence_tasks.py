@@ -1,0 +1,66 @@
+"""Evidence while its task runs: time limits, cancels, workers that are lost."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from execution.models import LoadHistory, RunStatus
+from execution.services import request_cancel
+from execution.trials.gathering import MOST_ATTEMPTS, gather_waiting
+from loaders.models import EvidencePack
+from tests.portal_database import PortalDatabase
+from tests.servers import SourceServer
+from tests.support.gathering import codes, gathered, people_and_replica, submitted, work
+from tests.support.scenes import START, add_orders, make_orders, make_source, order_sql
+
+pytestmark = pytest.mark.gathers_evidence
+
+
+@pytest.fixture(params=["postgres_source", "mariadb_source"])
+def server(request: pytest.FixtureRequest) -> SourceServer:
+    """A source of each kind."""
+    server: SourceServer = request.getfixturevalue(request.param)
+    make_orders(server)
+    return server
+
+
+def test_a_query_over_its_time_shows(
+    committed_db: PortalDatabase, server: SourceServer, settings: Any
+) -> None:
+    people = people_and_replica()
+    settings.TRIAL_TIMEOUT = timedelta(seconds=1)
+    add_orders(server, (START, "EU", "web", 1.0))
+    server.execute("CREATE TABLE many (n integer)")
+    server.execute_many("INSERT INTO many (n) VALUES (%s)", [(n,) for n in range(3000)])
+    heavy = order_sql(server.db_type).replace(
+        "FROM orders", "FROM orders CROSS JOIN many a CROSS JOIN many b CROSS JOIN many c"
+    )
+    version = submitted(people, make_source(server, people), loader_sql=heavy)
+
+    report = gathered(version)
+
+    assert report.failure_code == "SOURCE_TIMEOUT"
+    assert codes(report) == {"SOURCE_TIMEOUT"}
+    assert LoadHistory.objects.get().status == RunStatus.FAILED
+
+
+def test_tasks_that_come_to_no_end_close_the_pack_as_incomplete(
+    committed_db: PortalDatabase, postgres_source: SourceServer
+) -> None:
+    people = people_and_replica()
+    make_orders(postgres_source)
+    version = submitted(people, make_source(postgres_source, people))
+    for _ in range(MOST_ATTEMPTS):
+        assert gather_waiting() == 1
+        assert gather_waiting() == 0  # one task at a time
+        history = LoadHistory.objects.latest("start_time")
+        request_cancel(user=people.operator, execution=history)
+        assert work().status == RunStatus.CANCELLED
+    assert gather_waiting() == 0
+
+    report = EvidencePack.objects.get(version=version).findings()
+    assert report is not None
+    assert codes(report) == {"EVIDENCE_INCOMPLETE"}
