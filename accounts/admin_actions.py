@@ -42,16 +42,25 @@ class ActionForm(forms.Form):
 
 
 @dataclass(frozen=True)
+class Done:
+    """What a button did, and the page to go on at."""
+
+    text: str
+    address: str
+
+
+@dataclass(frozen=True)
 class PageAction:
     """One button. `blocked` says why the object's state forbids it, or nothing. `act` calls the
-    service and returns what to tell the person; a button with `link` opens a page instead."""
+    service and returns what to tell the person, as `Done` where they go on elsewhere; a button with
+    `link` opens a page instead."""
 
     name: str
     label: str
     icon: str
     permission: Permission
     blocked: Callable[[User, Any], str]
-    act: Callable[..., str] | None = None
+    act: Callable[..., str | Done] | None = None
     link: Callable[[Any], str] | None = None
     tone: str = "plain"
     confirm: str = ""
@@ -145,9 +154,12 @@ class ActionPageAdmin(PortalModelAdmin):
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         try:
-            messages.success(request, action.act(request.user, found))
+            told = action.act(request.user, found)
         except PortalError as error:
             messages.error(request, error.message)
+        else:
+            if (further := _tell(request, told)) is not None:
+                return redirect(further)
         if not self.get_queryset(request).filter(pk=found.pk).exists():
             return redirect(f"admin:{self._name('changelist')}")
         return redirect(reverse(f"admin:{self._name('change')}", args=[quote(found.pk)]))
@@ -163,11 +175,11 @@ class ActionPageAdmin(PortalModelAdmin):
         )
         if form.is_bound and form.is_valid():
             try:
-                messages.success(request, action.act(request.user, found, **form.cleaned_data))
+                told = action.act(request.user, found, **form.cleaned_data)
             except PortalError as error:
                 form.show(error)
             else:
-                return redirect(back)
+                return redirect(_tell(request, told) or back)
         context = {
             **self.admin_site.each_context(request),
             "model_admin": self,
@@ -181,3 +193,12 @@ class ActionPageAdmin(PortalModelAdmin):
 
     def _name(self, page: str) -> str:
         return f"{self.opts.app_label}_{self.opts.model_name}_{page}"
+
+
+def _tell(request: HttpRequest, told: str | Done) -> str | None:
+    """Tell the person, and return where they go on; None for the object's own page."""
+    if isinstance(told, Done):
+        messages.success(request, told.text)
+        return told.address
+    messages.success(request, told)
+    return None

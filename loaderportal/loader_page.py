@@ -19,7 +19,7 @@ from accounts.admin_actions import PageAction
 from accounts.roles import Permission, User, may
 from core.display import instant_text, number_text, span_text, window_text
 from core.window import Window
-from execution.admin import COVERAGE_TONES, duration_text, status_badge
+from execution.admin import COVERAGE_TONES, DRY_RUN, TEST_QUERY, duration_text, status_badge
 from execution.coverage import CoverageState, Interval, complete
 from execution.models import (
     CoverageInterval,
@@ -71,7 +71,7 @@ RUN = PageAction("run", "Run now", "play_arrow", Permission.RUN, _may_run, act=_
 class LoaderPageAdmin(LoaderAdmin):
     """Loaders with their runs, signals and coverage."""
 
-    page_actions = (*LoaderAdmin.page_actions, RUN)
+    page_actions = (*LoaderAdmin.page_actions, RUN, TEST_QUERY, DRY_RUN)
 
     def page_context(self, request: HttpRequest, obj: Loader) -> dict[str, Any]:
         now = timezone.now()

@@ -16,6 +16,7 @@ from accounts import api as accounts
 from core.api import problems
 from execution import api as execution
 from execution import api_outputs as outputs
+from execution import api_trials as trials
 from loaderportal import health
 from loaders.api import teams as grants
 from loaders.api import views as loaders
@@ -61,6 +62,9 @@ urlpatterns = [
     _endpoint(f"loaders/{_CODE}/versions", loaders.VersionList),
     _endpoint(f"loaders/{_CODE}/versions/{_NUMBER}", loaders.VersionDetail),
     _endpoint(f"loaders/{_CODE}/versions/{_NUMBER}/restore", loaders.VersionRestore),
+    _endpoint(f"loaders/{_CODE}/versions/{_NUMBER}/evidence", trials.VersionEvidence),
+    _endpoint(f"loaders/{_CODE}/test-query", trials.LoaderTestQuery),
+    _endpoint(f"loaders/{_CODE}/dry-run", trials.LoaderDryRun),
     _endpoint(f"loaders/{_CODE}/run", execution.LoaderRun),
     _endpoint(f"loaders/{_CODE}/outputs", outputs.OutputList),
     _endpoint(f"outputs/{_OUTPUT}", outputs.OutputDetail),
@@ -68,6 +72,7 @@ urlpatterns = [
     _endpoint("executions", execution.ExecutionList),
     _endpoint(f"executions/{_ID}", execution.ExecutionDetail),
     _endpoint(f"executions/{_ID}/cancel", execution.ExecutionCancel),
+    _endpoint(f"executions/{_ID}/trial", trials.ExecutionTrial),
     _endpoint("admin/res/db-sources", loaders.SourceList),
     _endpoint(f"admin/res/db-sources/{_CODE}", loaders.SourceDetail),
     _endpoint(f"admin/res/db-sources/{_CODE}/teams", grants.SourceTeams),

@@ -5,9 +5,12 @@ from execution.admin.execution import ExecutionAdmin, duration_text, status_badg
 from execution.admin.links import loader_link
 from execution.admin.operation import LockAdmin, MaintenanceJobAdmin, ReplicaAdmin
 from execution.admin.output import OutputVersionAdmin
+from execution.admin.trials import DRY_RUN, TEST_QUERY
 
 __all__ = [
     "COVERAGE_TONES",
+    "DRY_RUN",
+    "TEST_QUERY",
     "CoverageAdmin",
     "ExecutionAdmin",
     "LockAdmin",

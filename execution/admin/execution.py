@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -27,9 +27,11 @@ from core.display import (
     window_text,
 )
 from execution.admin.links import loader_link
+from execution.admin.trials import trial_context
 from execution.models import LoadHistory, RunStatus
 from execution.services import request_cancel
 
+_LOOKS_AGAIN_SECONDS = "2"
 _STATUS = {
     RunStatus.RUNNING: Tone.BUSY,
     RunStatus.SUCCESS: Tone.GOOD,
@@ -183,8 +185,23 @@ class ExecutionAdmin(ActionPageAdmin):
             sections.insert(0, ("Error", {"fields": error}))
         return sections
 
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The page; while a trial is under way it looks again by itself."""
+        response = super().change_view(request, object_id, form_url, extra_context)
+        context = getattr(response, "context_data", None) or {}
+        if context.get("is_under_way"):
+            response["Refresh"] = _LOOKS_AGAIN_SECONDS
+        return response
+
     def page_context(self, request: HttpRequest, obj: LoadHistory) -> dict[str, Any]:
         return {
+            **trial_context(request.user, obj),
             "badges": [status_badge(obj)],
             "loader_address": reverse("admin:loaders_loader_change", args=[obj.loader.pk]),
         }

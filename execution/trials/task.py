@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from time import monotonic
 
@@ -33,6 +34,7 @@ from loaders.definition import Definition
 from loaders.models import Decision, Loader, LoaderVersion, SourceDatabase
 from loaders.services import finish_evidence, keep_verdict, last_evidence
 from loaders.trial_report import TrialReport
+from signals.models import SignalsHistory
 
 _TOLD_EVERY_SECONDS = 1.0
 
@@ -51,6 +53,8 @@ def run_trial(lock: LoaderExecutionLock, heartbeat: Heartbeat) -> None:
     report = examine(plan, _Watched(trial, heartbeat), database_now())
     if heartbeat.reason is not None:
         raise heartbeat.reason
+    if plan.kind is TrialKind.DRY_RUN:
+        report = replace(report, standing=_standing(loader.loader_code, plan.window))
     _finish(lock, trial, report)
     _keep_verdict(loader, report)
 
@@ -84,6 +88,12 @@ def plan_of(kind: TrialKind, loader: Loader, definition: Definition, window: Win
         earlier=None if earlier is None else earlier[1],
         earlier_number=None if earlier is None else earlier[0],
     )
+
+
+def _standing(loader_code: str, window: Window) -> int:
+    """How many signals a run over the window would meet."""
+    signals = SignalsHistory.objects.filter(loader_code=loader_code)
+    return signals.filter(load_time_stamp__gte=window.start, load_time_stamp__lt=window.end).count()
 
 
 def _check_still_wanted(trial: Trial, definition: Definition, loader: Loader) -> None:

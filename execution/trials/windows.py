@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from core.window import Window
 from execution.exceptions import TrialWindowError
@@ -39,3 +39,13 @@ def check_window(window: Window, plan: TimePlan, now: datetime) -> None:
             "The window is longer than the longest that a run of the loader reads "
             f"({plan.max_query_period}): choose a shorter one."
         )
+
+
+def window_between(from_time: datetime | None, to_time: datetime | None) -> Window | None:
+    """The window that somebody asked for, in UTC; None if they left it open. Raises
+    TrialWindowError."""
+    if from_time is None and to_time is None:
+        return None
+    if from_time is None or to_time is None or from_time >= to_time:
+        raise TrialWindowError("Give both ends of the window, the earlier one first, or neither.")
+    return Window(from_time.astimezone(UTC), to_time.astimezone(UTC))

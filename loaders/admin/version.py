@@ -21,12 +21,21 @@ from accounts.roles import Permission, User, may, refusal
 from core.display import Tone, badge, instant_text
 from core.errors import PortalError
 from loaders.admin.actions import own_edit
+from loaders.admin.evidence import evidence_context
 from loaders.admin.forms import DecisionForm
 from loaders.changes import settings_of, sql_diff, sql_of
 from loaders.models import Decision, Loader, LoaderVersion
-from loaders.services import approve, edited_by, reject, restore_version, show_sql
+from loaders.services import (
+    approve,
+    edited_by,
+    reject,
+    renew_evidence,
+    restore_version,
+    show_sql,
+)
 
 _EDIT = Permission.EDIT_LOADERS
+_LOOKS_AGAIN_SECONDS = "3"
 _TONES = {
     Decision.PENDING: Tone.WAITING,
     Decision.APPROVED: Tone.GOOD,
@@ -112,8 +121,13 @@ class LoaderVersionAdmin(PortalModelAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.restore_view)
-        name = "loaders_loaderversion_restore"
-        return [path("<path:object_id>/restore/", view, name=name), *super().get_urls()]
+        gather = self.admin_site.admin_view(self.evidence_view)
+        names = ("loaders_loaderversion_restore", "loaders_loaderversion_evidence")
+        return [
+            path("<path:object_id>/restore/", view, name=names[0]),
+            path("<path:object_id>/evidence/", gather, name=names[1]),
+            *super().get_urls(),
+        ]
 
     def restore_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Make a draft of the version and show the loader."""
@@ -130,6 +144,21 @@ class LoaderVersionAdmin(PortalModelAdmin):
             code = version.loader.loader_code
             messages.success(request, f"{code} has the values of version {version.number} again.")
         return redirect("admin:loaders_loader_change", version.loader_id)
+
+    def evidence_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Have the evidence gathered again and return to the review."""
+        version = self.get_object(request, unquote(object_id))
+        if request.method != "POST" or version is None:
+            raise Http404
+        if gathering_refused(request.user):
+            raise PermissionDenied
+        try:
+            renew_evidence(user=request.user, version=version)
+        except PortalError as error:
+            messages.error(request, error.message)
+        else:
+            messages.success(request, "The evidence is gathered again.")
+        return redirect("admin:loaders_loaderversion_change", version.pk)
 
     def change_view(
         self,
@@ -168,6 +197,7 @@ class LoaderVersionAdmin(PortalModelAdmin):
         with_sql = show_sql(
             user=request.user, loader_code=version.loader.loader_code, version=version.number
         )
+        evidence = evidence_context(version, with_data=with_sql)
         context = {
             **self.admin_site.each_context(request),
             "model_admin": self,
@@ -178,12 +208,19 @@ class LoaderVersionAdmin(PortalModelAdmin):
             "decided": instant_text(version.decided_at),
             "form": form,
             "is_waiting": version.decision == Decision.PENDING,
-            "approval_blocked": _blocked(request.user, version.loader, own=True),
+            "approval_blocked": _blocked(request.user, version.loader, own=True)
+            or ("The evidence is not complete yet." if evidence.get("is_gathering") else ""),
+            "gathering_blocked": gathering_refused(request.user),
+            **evidence,
             "restoring_blocked": "" if may(request.user, _EDIT) else refusal(_EDIT),
             "rejection_blocked": _blocked(request.user, version.loader, own=False),
             **_differences(version, with_sql=with_sql),
         }
-        return TemplateResponse(request, "console/review.html", context)
+        response = TemplateResponse(request, "console/review.html", context)
+        waits = evidence.get("is_gathering") and not evidence["pack"].note
+        if waits and context["is_waiting"] and request.method == "GET":
+            response["Refresh"] = _LOOKS_AGAIN_SECONDS
+        return response
 
 
 def decide(*, user: User, version: LoaderVersion, decision: Decision, comment: str) -> str:
@@ -199,6 +236,12 @@ def decision_badge(version: LoaderVersion) -> SafeString:
     """What became of the version."""
     decision = Decision(version.decision)
     return badge(decision.label, _TONES[decision])
+
+
+def gathering_refused(user: User) -> str:
+    """Why the user may not have evidence gathered again; empty when they may."""
+    allowed = (Permission.EDIT_LOADERS, Permission.APPROVE)
+    return "" if any(may(user, one) for one in allowed) else refusal(Permission.APPROVE)
 
 
 def _blocked(user: User, loader: Loader, *, own: bool) -> str:

@@ -66,6 +66,8 @@ ACTIONS = {
         "disable": WRITERS,
         "run": WRITERS,
         "watermark": WRITERS,
+        "test-query": WRITERS,
+        "dry-run": WRITERS,
         "teams": ADMIN,
         "archive": ADMIN,
     },
@@ -76,7 +78,7 @@ ACTIONS = {
 }
 """Who may press a model's buttons. Those that ask something first answer with their page."""
 
-ASKS_FIRST = {"watermark", "teams"}
+ASKS_FIRST = {"watermark", "teams", "test-query", "dry-run"}
 ANSWER_NEEDED = {"watermark"}
 
 

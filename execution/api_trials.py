@@ -1,0 +1,137 @@
+"""Endpoints of trials: test query, dry run, their results, and the evidence about a version."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.roles import Permission, User
+from core.api.serializers import Strict
+from core.api.views import valid_body
+from execution.api import accepted
+from execution.models import TrialKind
+from execution.services import get_trial, request_trial
+from execution.trials.windows import window_between
+from loaders.models import LoaderVersion
+from loaders.services import evidence_of, get_loader, get_version, renew_evidence, show_sql
+from loaders.trial_report import TrialReport
+
+
+class DryRunBody(Strict):
+    """The window to read; without one, the widest that the loader's next runs would read."""
+
+    from_time = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    to_time = serializers.DateTimeField(required=False, allow_null=True, default=None)
+
+
+class TestQueryBody(DryRunBody):
+    """The same, and the statement to try in place of the loader's own."""
+
+    sql = serializers.CharField(
+        max_length=100_000, required=False, allow_null=True, default=None, trim_whitespace=False
+    )
+
+
+class LoaderTestQuery(APIView):
+    """Ask the source for the first rows of the draft, or of another statement; does not wait."""
+
+    needs = {"POST": Permission.EDIT_LOADERS}
+
+    def post(self, request: Request, code: str) -> Response:
+        body = valid_body(TestQueryBody, request)
+        return _requested(request, code, TrialKind.TEST_QUERY, body)
+
+
+class LoaderDryRun(APIView):
+    """Read and check a window of the draft without writing a signal; does not wait."""
+
+    needs = {"POST": Permission.EDIT_LOADERS}
+
+    def post(self, request: Request, code: str) -> Response:
+        return _requested(request, code, TrialKind.DRY_RUN, valid_body(DryRunBody, request))
+
+
+class ExecutionTrial(APIView):
+    """How far a trial has come, and what it found."""
+
+    needs = {"GET": Permission.VIEW}
+
+    def get(self, request: Request, execution_id: str) -> Response:
+        trial = get_trial(UUID(execution_id), user=request.user)
+        execution = trial.load_history
+        return Response(
+            {
+                "execution_id": execution.pk,
+                "loader_code": execution.loader_id,
+                "kind": trial.kind,
+                "status": execution.status,
+                "stage": trial.stage,
+                "rows_so_far": trial.rows_so_far,
+                "report": _report(trial.report, request.user, execution.loader_id),
+            }
+        )
+
+
+class VersionEvidence(APIView):
+    """The evidence about a version; a POST has it gathered again while the version waits."""
+
+    needs = {"GET": Permission.VIEW, "POST": Permission.VIEW_SQL}
+
+    def get(self, request: Request, code: str, number: str) -> Response:
+        return self._answer(request, self._version(request, code, number))
+
+    def post(self, request: Request, code: str, number: str) -> Response:
+        version = self._version(request, code, number)
+        renew_evidence(user=request.user, version=version)
+        return self._answer(request, version, status.HTTP_202_ACCEPTED)
+
+    @staticmethod
+    def _version(request: Request, code: str, number: str) -> LoaderVersion:
+        return get_version(get_loader(code, user=request.user), int(number))
+
+    @staticmethod
+    def _answer(
+        request: Request, version: LoaderVersion, code: int = status.HTTP_200_OK
+    ) -> Response:
+        pack = evidence_of(version)
+        report = pack.findings()
+        return Response(
+            {
+                "version": version.number,
+                "status": pack.status,
+                "note": pack.note,
+                "gathered_at": pack.gathered_at,
+                "report": _report(
+                    None if report is None else report.to_json(),
+                    request.user,
+                    version.loader.loader_code,
+                ),
+            },
+            status=code,
+        )
+
+
+def _requested(request: Request, code: str, kind: TrialKind, body: dict[str, Any]) -> Response:
+    history = request_trial(
+        user=request.user,
+        loader=get_loader(code, user=request.user),
+        kind=kind,
+        window=window_between(body["from_time"], body["to_time"]),
+        sql=body.get("sql"),
+    )
+    return accepted(history)
+
+
+def _report(text: str | None, user: User, loader_code: str) -> dict[str, Any] | None:
+    """A report as JSON members. Who sees sample rows leaves a trace; others see none."""
+    if text is None:
+        return None
+    report = TrialReport.from_json(text)
+    shown = show_sql(user=user, loader_code=loader_code)
+    return asdict(report if shown else report.without_data())
