@@ -28,7 +28,7 @@ class ExecutionRow(serializers.ModelSerializer[LoadHistory]):
 
     execution_id = serializers.UUIDField(source="id")
     loader_code = serializers.CharField(source="loader_id")
-    version = serializers.IntegerField(source="version.number")
+    version = serializers.SerializerMethodField()
     queued = serializers.SerializerMethodField()
     source_database = serializers.CharField(source="source_db_code")
     requested_by = serializers.CharField(source="requested_by.username", default=None)
@@ -66,6 +66,10 @@ class ExecutionRow(serializers.ModelSerializer[LoadHistory]):
             "error_message",
             "correlation_id",
         )
+
+    def get_version(self, execution: LoadHistory) -> int | None:
+        """Its number; none where a draft was tried."""
+        return None if execution.version is None else execution.version.number
 
     def get_phases(self, execution: LoadHistory) -> dict[str, int]:
         """Milliseconds by phase."""

@@ -104,6 +104,7 @@ def _failures(loaders: QuerySet[Loader]) -> list[dict[str, Any]]:
     codes = [loader.loader_code for loader in loaders]
     latest = (
         LoadHistory.objects.filter(loader_id__in=codes, status=RunStatus.FAILED)
+        .exclude(trigger=Trigger.DRY_RUN)
         .defer("source_error", "stack_trace")
         .order_by("loader_id", "-start_time")
         .distinct("loader_id")

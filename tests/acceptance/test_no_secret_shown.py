@@ -54,6 +54,8 @@ SQL_IS_SHOWN: dict[str, frozenset[Role]] = {
     "GET LoaderDetail": ENTITLED,
     "GET VersionDetail": ENTITLED,
     "GET VersionDiff": ENTITLED,
+    "GET VersionEvidence": ENTITLED,  # plan, and what the source said
+    "GET ExecutionTrial": ENTITLED,
     "GET ExecutionDetail": ENTITLED,  # what the source said
     "GET admin:loaders_loader_change": ENTITLED,
     "GET admin:loaders_loader_add": WRITERS,  # a copy to begin with
@@ -68,6 +70,9 @@ SQL_IS_SHOWN: dict[str, frozenset[Role]] = {
 """Where SQL is shown, and to whom; there is no other place."""
 
 DATA_IS_SHOWN = {
+    "GET VersionEvidence": ENTITLED,
+    "GET ExecutionTrial": ENTITLED,
+    "GET admin:loaders_loaderversion_change": ENTITLED,
     "GET ExecutionDetail": ENTITLED,
     "GET admin:execution_loadhistory_change": ENTITLED,
 }

@@ -79,7 +79,8 @@ ACTIONS = {
 """Who may press a model's buttons. Those that ask something first answer with their page."""
 
 ASKS_FIRST = {"watermark", "teams", "test-query", "dry-run"}
-ANSWER_NEEDED = {"watermark"}
+ANSWER_NEEDED = {"watermark", "test-query", "dry-run"}
+"""The form comes back: it lacks something, or the source allows no trials."""
 
 
 class Place:
@@ -299,7 +300,12 @@ def test_every_page_of_the_console_is_in_these_tables() -> None:
     parts = ("changelist", "change", "add", "delete", "history")
     known = {f"{model}_{part}" for model in MODELS for part in parts}
     known |= {"loaders_loader_do", "execution_loadhistory_do", "auth_user_password_change"}
-    known |= {"loaders_loaderversion_restore", "loaders_sourcedatabase_do", "accounts_team_do"}
+    known |= {
+        "loaders_loaderversion_restore",
+        "loaders_loaderversion_evidence",
+        "loaders_sourcedatabase_do",
+        "accounts_team_do",
+    }
     known |= {"signals_outputversion_do"}
     assert names(admin.site.urls[0]) - known - WITHOUT_ROLE - OTHER == set()
 

@@ -15,8 +15,8 @@ from django.urls import reverse
 from accounts.roles import Role
 from audit.models import AuditEvent
 from core.errors import PortalError
-from execution.models import LoadHistory, RunStatus, Trigger
-from execution.services import request_cancel, run_now
+from execution.models import LoadHistory, RunStatus, TrialKind, Trigger
+from execution.services import request_cancel, request_trial, run_now
 from loaders import services
 from loaders.models import Loader, LoaderState, LoadStatus
 from tests.integration.test_admin_access import ACCOUNT, MARKER, MODELS, Place, _model, client_of
@@ -215,11 +215,13 @@ OF_OPERATORS: dict[str, Act] = {
     "watermark": lambda u, p: services.move_watermark(
         user=u, loader=p.loader, watermark=None, reason="Begin anew."
     ),
+    "try": lambda u, p: request_trial(user=u, loader=p.loader, kind=TrialKind.DRY_RUN),
     "run": lambda u, p: run_now(user=u, loader=p.loader, trigger=Trigger.MANUAL),
     "cancel": lambda u, p: request_cancel(user=u, execution=p.execution),
 }
 OF_APPROVERS: dict[str, Act] = {
     "approve": lambda u, p: services.approve(user=u, loader=p.loader),
+    "renew": lambda u, p: services.renew_evidence(user=u, version=p.loader.versions.first()),
     "reject": lambda u, p: services.reject(user=u, loader=p.loader, comment="No."),
 }
 

@@ -135,5 +135,6 @@ def _worth_a_look(model: type[Any]) -> list[Any]:
 
 
 def _executions() -> list[Any]:
-    latest = LoadHistory.objects.order_by("loader_id", "start_time").distinct("loader_id")
+    latest = LoadHistory.objects.order_by("loader_id", "trigger", "start_time")
+    latest = latest.distinct("loader_id", "trigger")
     return list(latest.values_list("pk", flat=True))

@@ -7,9 +7,9 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 from accounts.roles import Role
-from execution.models import LoadHistory, RunStatus
+from execution.models import LoadHistory, RunStatus, Trigger
 from loaders.dialects import DatabaseType
-from loaders.models import Loader, SourceDatabase
+from loaders.models import EvidencePack, Loader, SourceDatabase
 from tests.portal_database import PortalDatabase
 from tests.servers import SourceServer
 from tests.support.marked_sources import (
@@ -126,12 +126,11 @@ class MarkedWork:
         ):
             self._did(self.operator.api("POST", "loaders", loader_body(code, db_code, sql)), 201)
             self._submit(code)
-            if code == "REJECTED":
-                reason = {"comment": "Not like this."}
-                self._did(self.approver.api("POST", f"loaders/{code}/reject", reason), 200)
-            else:
-                self._did(self.operator.api("POST", f"loaders/{code}/approve"), 403)
-                self._approve(code)
+        reason = {"comment": "Not like this."}
+        self._did(self.approver.api("POST", "loaders/REJECTED/reject", reason), 200)
+        for code in _ENDS:
+            self._did(self.operator.api("POST", f"loaders/{code}/approve"), 403)
+            self._approve(code)
 
     def try_bad_loaders(self) -> None:
         """A form and bodies that fail validation, and SQL that the guard refuses."""
@@ -152,7 +151,7 @@ class MarkedWork:
         assert "errornote" in self.operator.post("/admin/loaders/loader/add/", **form).body
         invalid = Loader.objects.get(loader_code="INVALID")
         page = f"/admin/loaders/loader/{invalid.pk}"
-        assert "be submitted" in self.operator.post(f"{page}/do/submit/").body
+        assert "is refused" in self.operator.post(f"{page}/do/submit/").body
 
     def rework_loaders(self) -> None:
         """A second version, an old one restored, a copy, and one whose row was tampered with."""
@@ -170,12 +169,18 @@ class MarkedWork:
         """Each ends as it should; one is asked for once more, and a run that ended is cancelled."""
         wait_until(self._all_have_ended, seconds=30, what="every loader has run")
         self._did(self.operator.api("POST", "loaders/MISSING_MARIA/run"), 202)
+        self._did(self.admin.api("PATCH", f"{_SOURCES}/MARIA", {"allowTestQueries": True}), 200)
+        for trial in ("test-query", "dry-run"):
+            wait_until(_nothing_is_tried, seconds=30, what="the trials have ended")
+            self._did(self.operator.api("POST", f"loaders/GOOD_MARIA/{trial}"), 202)
+        wait_until(_nothing_is_tried, seconds=30, what="the trials have ended")
         ended = LoadHistory.objects.filter(status=RunStatus.FAILED).latest("start_time")
         self._did(self.operator.api("POST", f"executions/{ended.pk}/cancel"), 409)
 
     def _all_have_ended(self) -> bool:
         """By the first run of each."""
-        ends = LoadHistory.objects.exclude(status=RunStatus.RUNNING)
+        runs = LoadHistory.objects.exclude(trigger=Trigger.DRY_RUN)
+        ends = runs.exclude(status=RunStatus.RUNNING)
         ended = dict(ends.order_by("-start_time").values_list("loader_id", "error_code"))
         return ended == _ENDS
 
@@ -218,8 +223,17 @@ class MarkedWork:
         self._did(self.operator.api("POST", f"loaders/{code}/submit"), 200)
 
     def _approve(self, code: str) -> None:
-        self._did(self.approver.api("POST", f"loaders/{code}/approve"), 200)
+        packs = EvidencePack.objects.filter(version__loader__loader_code=code)
+        wait_until(lambda: not packs.filter(status="WAITING").exists(), seconds=30, what="evidence")
+        reason = {"comment": "The evidence is as bad as it is meant to be."}
+        self._did(self.approver.api("POST", f"loaders/{code}/approve", reason), 200)
 
     @staticmethod
     def _did(answer: Answer, status: int) -> None:
         assert answer.status == status, (answer.place, answer.status, answer.body[-2000:])
+
+
+def _nothing_is_tried() -> bool:
+    return not LoadHistory.objects.filter(
+        trigger=Trigger.DRY_RUN, status=RunStatus.RUNNING
+    ).exists()
