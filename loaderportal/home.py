@@ -17,7 +17,7 @@ from accounts.object_access import reachable
 from accounts.roles import Permission, User, may
 from core.display import Tone, instant_text, window_text
 from execution.admin import duration_text, status_badge
-from execution.models import LoadHistory, Replica, RunStatus
+from execution.models import LoadHistory, Replica, RunStatus, Trigger
 from loaders.admin.loader import lag_text
 from loaders.admin.version import waiting_address, waiting_for, waiting_for_anybody
 from loaders.models import Loader, LoaderVersion, LoadStatus

@@ -127,6 +127,7 @@ def _run_row(run: LoadHistory, now: datetime) -> dict[str, Any]:
         "window": window_text(run.query_from_time, run.query_to_time),
         "loaded": number_text(run.records_loaded),
         "status": status_badge(run),
+        "is_trial": run.trigger == Trigger.DRY_RUN,
         "duration": duration_text(run, now),
     }
 

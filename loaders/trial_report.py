@@ -18,6 +18,10 @@ def fingerprint(definition: str) -> str:
     return hashlib.sha256(definition.encode()).hexdigest()
 
 
+NO_VALUES = "empty"
+"""Kind of a column whose values are all NULL."""
+
+
 class Severity(StrEnum):
     """How much a finding weighs. An error means: approved as it is, its runs fail or mislead, or
     it could harm the source."""

@@ -12,6 +12,7 @@ from core.clock import database_now
 from execution.maintenance.locks import delete_released_locks, end_stale_locks
 from execution.maintenance.registry import register
 from execution.maintenance.schedule import Cron, Every
+from execution.trials.upkeep import forget_old_trials
 from loaders.services import expire_stale_requests
 from signals.outputs import delete_expired_outputs
 from signals.partitions import ensure_partitions_ahead
@@ -22,6 +23,7 @@ PARTITIONS = "partitions ahead"
 REQUESTS = "expired requests"
 CAPTURES = "raw capture"
 OUTPUTS = "output versions"
+TRIALS = "trial results"
 SEALS = "audit seals"
 LATE_SEALS = "late audit seals"
 AUDIT_RETENTION = "audit retention"
@@ -35,6 +37,7 @@ def register_jobs() -> None:
     register(REQUESTS, Every(timedelta(hours=1)), expire_stale_requests)
     register(CAPTURES, Every(timedelta(hours=1)), settle_captures, at_start=True)
     register(OUTPUTS, Every(timedelta(hours=1)), delete_expired_outputs)
+    register(TRIALS, Every(timedelta(hours=1)), forget_old_trials)
     register(SEALS, Every(timedelta(seconds=30)), seal_recent)
     register(LATE_SEALS, Every(timedelta(hours=1)), seal_all, at_start=True)
     register(AUDIT_RETENTION, Every(timedelta(days=1)), prune_expired)

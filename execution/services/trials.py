@@ -57,7 +57,7 @@ def request_trial(
     TrialWindowError, NothingToLoadError (the source is to be left alone now),
     LoaderAtCapacityError, and what `check_source` raises.
     """
-    if kind is TrialKind.EVIDENCE:
+    if kind == TrialKind.EVIDENCE:
         raise ValueError("evidence is gathered for a version, not for a person")
     require_on(user, Permission.EDIT_LOADERS, loader)
     loader = locked_loader(loader)

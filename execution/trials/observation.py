@@ -14,7 +14,7 @@ from hashlib import blake2b
 from math import gcd
 
 from loaders.source_time import SourceZone
-from loaders.trial_report import Column
+from loaders.trial_report import NO_VALUES, Column
 from signals.models import SEGMENT_COUNT
 from signals.rows import Row
 
@@ -25,7 +25,7 @@ _KINDS = (
     ("decimal", re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")),
     ("timestamp", re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9:.+Z-]*)?")),
 )
-NOTHING, DECIMAL, TEXT = "empty", "decimal", "text"
+DECIMAL, TEXT = "decimal", "text"
 _NUMBERS = frozenset({"integer", DECIMAL})
 
 USUAL_GRAINS = (1, 5, 10, 15, 30, 60, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
@@ -44,7 +44,7 @@ class Observer:
         self.repeats_a_key = False
         self.sample: list[tuple[str | None, ...]] = []
         self._names = tuple(columns)
-        self._kinds = [NOTHING] * len(self._names)
+        self._kinds = [NO_VALUES] * len(self._names)
         self._nulls = [0] * len(self._names)
         self._keys: set[bytes] = set()
         self._sample_size = sample_size
@@ -89,8 +89,8 @@ def _kind_of(cell: bytes) -> str:
 
 
 def _common(one: str, other: str) -> str:
-    if one == other or NOTHING in {one, other}:
-        return other if one == NOTHING else one
+    if one == other or NO_VALUES in {one, other}:
+        return other if one == NO_VALUES else one
     return DECIMAL if {one, other} == _NUMBERS else TEXT
 
 
@@ -110,7 +110,7 @@ def differing_columns(before: Iterable[Column], now: Iterable[Column]) -> list[s
     changes += [f"{name} is new" for name in present if name not in earlier]
     for name in earlier.keys() & present.keys():
         old, new = earlier[name].kind, present[name].kind
-        if NOTHING not in {old, new} and old != new and {old, new} != _NUMBERS:
+        if NO_VALUES not in {old, new} and old != new and {old, new} != _NUMBERS:
             changes.append(f"{name} was {old} and is {new}")
     return sorted(changes)
 

@@ -146,7 +146,6 @@ def _finish(lock: LoaderExecutionLock, trial: Trial, report: TrialReport) -> Non
         history.status = RunStatus.FAILED if report.failure_code else RunStatus.SUCCESS
         history.end_time = database_now()
         history.records_read = report.rows
-        history.records_loaded = 0
         history.error_code = report.failure_code
         history.error_message = report.failure_message
         history.source_error = report.source_error or None

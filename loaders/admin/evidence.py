@@ -7,7 +7,7 @@ from typing import Any
 
 from core.display import NOTHING, Tone, badge, instant_text, number_text, span_text, window_text
 from loaders.models import EvidencePack, EvidenceStatus, LoaderVersion
-from loaders.trial_report import Severity, SourceFacts, TrialReport
+from loaders.trial_report import NO_VALUES, Severity, SourceFacts, TrialReport
 
 _TONES = {
     Severity.ERROR: Tone.BAD,
@@ -38,7 +38,7 @@ def evidence_context(version: LoaderVersion, *, with_data: bool) -> dict[str, An
 def report_context(report: TrialReport, *, with_data: bool) -> dict[str, Any]:
     """What a report's template needs; sample, plan and the source's own words only `with_data`."""
     shown = report if with_data else report.without_data()
-    names = [column.name for column in shown.columns]
+    told = [n for n, column in enumerate(shown.columns) if column.kind != NO_VALUES]
     return {
         "findings": [
             (badge(finding.severity.value.capitalize(), _TONES[finding.severity]), finding)
@@ -46,8 +46,9 @@ def report_context(report: TrialReport, *, with_data: bool) -> dict[str, Any]:
         ],
         "facts": _facts(shown),
         "columns": shown.columns,
-        "names": names,
-        "sample": shown.sample,
+        "names": [shown.columns[n].name for n in told],
+        "sample": [[row[n] for n in told if n < len(row)] for row in shown.sample],
+        "left_out": len(shown.columns) - len(told),
         "explain": shown.explain,
         "source_error": shown.source_error,
         "privileges": shown.source.privileges,

@@ -7,16 +7,14 @@ from typing import Any
 
 import pytest
 
-from execution.models import LoadHistory, RunStatus
-from execution.services import request_cancel
+from execution.models import LoadHistory, RunStatus, Trial, TrialKind
+from execution.services import request_cancel, request_trial
 from execution.trials.gathering import MOST_ATTEMPTS, gather_waiting
-from loaders.models import EvidencePack
+from loaders.models import EvidencePack, SourceDatabase
 from tests.portal_database import PortalDatabase
 from tests.servers import SourceServer
 from tests.support.gathering import codes, gathered, people_and_replica, submitted, work
-from tests.support.scenes import START, add_orders, make_orders, make_source, order_sql
-
-pytestmark = pytest.mark.gathers_evidence
+from tests.support.scenes import START, Scene, add_orders, make_orders, make_source, order_sql
 
 
 @pytest.fixture(params=["postgres_source", "mariadb_source"])
@@ -27,6 +25,7 @@ def server(request: pytest.FixtureRequest) -> SourceServer:
     return server
 
 
+@pytest.mark.gathers_evidence
 def test_a_query_over_its_time_shows(
     committed_db: PortalDatabase, server: SourceServer, settings: Any
 ) -> None:
@@ -47,6 +46,7 @@ def test_a_query_over_its_time_shows(
     assert LoadHistory.objects.get().status == RunStatus.FAILED
 
 
+@pytest.mark.gathers_evidence
 def test_tasks_that_come_to_no_end_close_the_pack_as_incomplete(
     committed_db: PortalDatabase, postgres_source: SourceServer
 ) -> None:
@@ -64,3 +64,16 @@ def test_tasks_that_come_to_no_end_close_the_pack_as_incomplete(
     report = EvidencePack.objects.get(version=version).findings()
     assert report is not None
     assert codes(report) == {"EVIDENCE_INCOMPLETE"}
+
+
+def test_a_trial_whose_source_was_changed_meanwhile_is_called_off(
+    committed_db: PortalDatabase, postgres_source: SourceServer
+) -> None:
+    scene = Scene(postgres_source)
+    SourceDatabase.objects.update(allow_test_queries=True)
+    request_trial(user=scene.people.operator, loader=scene.loader, kind=TrialKind.DRY_RUN)
+    SourceDatabase.objects.update(db_name="elsewhere")
+
+    assert work().status == RunStatus.CANCELLED
+    assert Trial.objects.get().report is None
+    assert scene.loader.state.consecutive_failures == 0

@@ -221,7 +221,9 @@ OF_OPERATORS: dict[str, Act] = {
 }
 OF_APPROVERS: dict[str, Act] = {
     "approve": lambda u, p: services.approve(user=u, loader=p.loader),
-    "renew": lambda u, p: services.renew_evidence(user=u, version=p.loader.versions.first()),
+    "renew": lambda u, p: services.renew_evidence(
+        user=u, version=p.loader.versions.latest("number")
+    ),
     "reject": lambda u, p: services.reject(user=u, loader=p.loader, comment="No."),
 }
 
