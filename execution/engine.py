@@ -11,13 +11,13 @@ from contextlib import closing, contextmanager
 from uuid import UUID
 
 import structlog
-from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
 from core.errors import PortalError
 from core.log_setup import logging_at
 from core.window import Window
 from execution.capture.opening import RunCapture, capture_of
+from execution.connecting import connect, timeout_seconds
 from execution.exceptions import (
     ControlDatabaseError,
     LockLostError,
@@ -28,6 +28,7 @@ from execution.exceptions import (
 from execution.heartbeat import Heartbeat
 from execution.models import LoaderExecutionLock, Trigger
 from execution.phases import Phases
+from execution.recount.task import run_recount
 from execution.services.claim import Claimed, prepare, take
 from execution.services.commit import commit
 from execution.services.dispatch import time_plan
@@ -36,9 +37,7 @@ from execution.statement import stamp_parser, statement_of
 from execution.trials.task import run_trial
 from execution.watermark import reread_until
 from execution.windows import shrink, split
-from loaders.connectors import connector_for
 from loaders.connectors.base import SourceConnection
-from loaders.definition import RunSettings
 from signals.outputs import output_to_restore, settle
 from signals.partitions import ensure_partitions
 from signals.rows import Row, RowEncoder, check_columns
@@ -46,6 +45,9 @@ from signals.segments import CombinationRegistry
 from signals.writer import Purged, Written, purge, put_back, write
 
 logger = structlog.get_logger(__name__)
+
+_LOOKS = {Trigger.DRY_RUN: run_trial, Trigger.RECOUNT: run_recount}
+"""What is done where nothing is loaded."""
 
 
 def run(lock_id: UUID) -> None:
@@ -95,8 +97,9 @@ def _names(lock: LoaderExecutionLock) -> dict[str, str]:
 def _load_or_say_why(lock: LoaderExecutionLock, heartbeat: Heartbeat) -> None:
     """Load, or try; what the heartbeat brought about is raised as the heartbeat's reason."""
     try:
-        if not Trigger(lock.load_history.trigger).loads:
-            run_trial(lock, heartbeat)
+        looks = _LOOKS.get(Trigger(lock.load_history.trigger))
+        if looks is not None:
+            looks(lock, heartbeat)
             return
         claimed = prepare(lock)
         with logging_at(claimed.log_level):
@@ -109,7 +112,7 @@ def _load_or_say_why(lock: LoaderExecutionLock, heartbeat: Heartbeat) -> None:
 
 def _load(claimed: Claimed, heartbeat: Heartbeat) -> None:
     """Load the window from its source, or from the output version that is to be restored."""
-    heartbeat.limit(_timeout_seconds(claimed.settings))
+    heartbeat.limit(timeout_seconds(claimed.settings))
     if claimed.output_version is None:
         window, written = _load_within_cap(claimed, heartbeat)
     else:
@@ -141,7 +144,7 @@ def _load_within_cap(claimed: Claimed, heartbeat: Heartbeat) -> tuple[Window, Wr
 def _load_part(claimed: Claimed, asked: Window, heartbeat: Heartbeat) -> tuple[Window, Written]:
     """Load what of `asked`, the claimed window or a part of it, is closed at the source."""
     phases = Phases()
-    with _connect(claimed, _timeout_seconds(claimed.settings)) as source:
+    with connect(claimed) as source:
         heartbeat.interrupts(source.cancel)
         window = _closed_window(claimed, asked, source)
         ensure_partitions(window)
@@ -178,15 +181,6 @@ def _restore(claimed: Claimed, version_id: UUID) -> Written:
         _settle(claimed, claimed.window, purged, phases)
         commit(claimed, claimed.window, written, phases=phases.milliseconds)
     return written
-
-
-def _connect(claimed: Claimed, timeout: float) -> SourceConnection:
-    return connector_for(claimed.profile.db_type).connect(
-        claimed.profile,
-        claimed.password(),
-        statement_timeout_seconds=timeout,
-        application_name=f"loaderportal {claimed.loader_code}",
-    )
 
 
 def _closed_window(claimed: Claimed, asked: Window, source: SourceConnection) -> Window:
@@ -276,8 +270,3 @@ def _within_cap(batches: Iterable[list[Row]], cap: int | None) -> Iterator[list[
                 "limit, or group by less."
             )
         yield batch
-
-
-def _timeout_seconds(governed: RunSettings) -> float:
-    longest = settings.EXECUTION_TIMEOUT.total_seconds()
-    return float(min(governed.execution_timeout_seconds or longest, longest))

@@ -116,7 +116,7 @@ def _lock_of(pid: int, mark: str) -> LoaderExecutionLock | None:
 def _timeout_of(lock: LoaderExecutionLock) -> timedelta:
     """The timeout of the version that runs; the longest one where that can't be read."""
     version = lock.load_history.version
-    if version is None or not Trigger(lock.load_history.trigger).loads:
+    if version is None or lock.load_history.trigger == Trigger.DRY_RUN:
         return trial_timeout()
     try:
         definition = Definition(version.loader_id, lock.loader_id, version.definition)

@@ -5,6 +5,7 @@ from execution.models.coverage import CoverageInterval
 from execution.models.history import OUTPUT_VERSION, LoadHistory, RunStatus, Trigger
 from execution.models.lock import LoaderExecutionLock
 from execution.models.maintenance import MaintenanceJob
+from execution.models.recount import Recount, RecountState
 from execution.models.replica import Replica, SchedulerLease
 from execution.models.trial import Stage, Trial, TrialKind
 
@@ -14,6 +15,8 @@ __all__ = [
     "LoadHistory",
     "LoaderExecutionLock",
     "MaintenanceJob",
+    "Recount",
+    "RecountState",
     "Replica",
     "RunStatus",
     "SchedulerLease",

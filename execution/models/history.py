@@ -33,6 +33,7 @@ class Trigger(models.TextChoices):
     BACKFILL = "BACKFILL", "Backfill"
     RESTORE = "RESTORE", "Restore of an output"
     DRY_RUN = "DRY_RUN", "Trial"
+    RECOUNT = "RECOUNT", "Re-count"
 
     @property
     def is_live(self) -> bool:
@@ -41,8 +42,8 @@ class Trigger(models.TextChoices):
 
     @property
     def loads(self) -> bool:
-        """Whether its runs write signals; a trial only looks (spec 3)."""
-        return self is not Trigger.DRY_RUN
+        """Whether its runs write signals; trials and re-counts only look (spec 3, 9)."""
+        return self not in {Trigger.DRY_RUN, Trigger.RECOUNT}
 
     @property
     def asks_source(self) -> bool:

@@ -1,0 +1,1 @@
+"""Re-counts: closed windows asked again, and compared with what is loaded (spec 9 "Late data")."""
