@@ -30,10 +30,14 @@ class Candidate:
 def in_order(candidates: Iterable[Candidate]) -> list[Candidate]:
     """Those that somebody asked for now, the latest first; then by priority; then the oldest. A
     pause changes nothing of it."""
-    by_age = sorted(candidates, key=lambda c: (c.priority, c.id))
-    asked = [c for c in by_age if c.asked_now_at is not None]
-    asked.sort(key=lambda c: c.asked_now_at or datetime.min, reverse=True)
-    return [*asked, *(c for c in by_age if c.asked_now_at is None)]
+    return sorted(
+        candidates,
+        key=lambda c: (
+            -c.asked_now_at.timestamp() if c.asked_now_at is not None else 0.0,
+            c.priority,
+            c.id,
+        ),
+    )
 
 
 class Move(Enum):

@@ -39,9 +39,12 @@ def register_work() -> None:
 
 
 def serve_overdue() -> list[str]:
-    """Serve the jobs that have waited for long, each if it is the backfills' turn."""
+    """Serve the jobs that have waited for long, each if it is the backfills' turn. Where no live
+    run is due there is no turn to take."""
     now = database_now()
-    served = []
+    served: list[str] = []
+    if not Loader.objects.due(now).exists():
+        return served
     for job in in_order(queue(now)):
         is_overdue = job.waiting_since is not None and now - job.waiting_since >= PATIENCE
         if not is_overdue or not _is_own_turn(job, now):

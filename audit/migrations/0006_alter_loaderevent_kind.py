@@ -4,15 +4,23 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('audit', '0005_seals_are_append_only'),
+        ("audit", "0005_seals_are_append_only"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='loaderevent',
-            name='kind',
-            field=models.CharField(choices=[('RUN_FINISHED', 'Run Finished'), ('RUN_FAILED', 'Run Failed'), ('RUN_CANCELLED', 'Run Cancelled'), ('DEFINITION_DECIDED', 'Definition Decided'), ('BACKFILL_ENDED', 'Backfill Ended')], max_length=32),
+            model_name="loaderevent",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("RUN_FINISHED", "Run Finished"),
+                    ("RUN_FAILED", "Run Failed"),
+                    ("RUN_CANCELLED", "Run Cancelled"),
+                    ("DEFINITION_DECIDED", "Definition Decided"),
+                    ("BACKFILL_ENDED", "Backfill Ended"),
+                ],
+                max_length=32,
+            ),
         ),
     ]

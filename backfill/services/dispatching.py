@@ -13,7 +13,6 @@ from backfill.models import BackfillJob, BackfillRun
 from backfill.plan import next_window
 from backfill.services.moves import end, hold, move
 from backfill.services.tending import locked_job, tend
-from backfill.services.work import JobWork
 from backfill.states import JobStatus, Wait
 from core.clock import database_now
 from core.correlation import set_correlation_id
@@ -74,13 +73,21 @@ def advance(job_id: UUID, *, is_contended: bool) -> Outcome:
     if job is None:
         return Outcome.NOTHING
     set_correlation_id(job.correlation_id)
-    if (work := tend(job)) is None:
-        return Outcome.NOTHING
-    window = next_window(work.left, work.plan)
-    if window is None or (job.retry_at is not None and job.retry_at > database_now()):
+    work = tend(job)
+    window = None if work is None else next_window(work.left, work.plan)
+    is_held = job.retry_at is not None and job.retry_at > database_now()
+    if work is None or window is None or is_held:
         return Outcome.NOTHING
     if _windows_under_way(job) >= max(1, work.governed.max_parallel_executions - 1):
         return Outcome.ENOUGH
+    outcome = _try_to_hand_out(job, window)
+    if outcome is Outcome.DISPATCHED:
+        _note(job, is_contended=is_contended)
+    return outcome
+
+
+def _try_to_hand_out(job: BackfillJob, window: Window) -> Outcome:
+    """Dispatch the window; what keeps it from being dispatched is noted with the job."""
     try:
         history = _hand_out(job, window)
     except PortalAtCapacityError:
@@ -93,7 +100,6 @@ def advance(job_id: UUID, *, is_contended: bool) -> Outcome:
     if isinstance(history, NotDue):
         hold(job, _WAITS.get(history.reason, Wait.RETRY), LOOK_AGAIN)
         return Outcome.NOTHING
-    _note(job, work, is_contended=is_contended)
     return Outcome.DISPATCHED
 
 
@@ -129,7 +135,7 @@ def _hand_out(job: BackfillJob, window: Window) -> LoadHistory | NotDue:
     return history
 
 
-def _note(job: BackfillJob, work: JobWork, *, is_contended: bool) -> None:
+def _note(job: BackfillJob, *, is_contended: bool) -> None:
     if job.status == JobStatus.PENDING:
         move(job, JobStatus.RUNNING, started_at=job.started_at or database_now())
     changes = {} if is_contended else {"waiting_since": None}

@@ -17,7 +17,7 @@ from backfill.plan import next_window, seconds_of, windows_of
 from backfill.services.submitting import Planned, Wanted, plan_for
 from core.window import Window
 from execution.coverage import CoverageState, Interval, complete
-from execution.models import CoverageInterval, LoadHistory, RunStatus
+from execution.models import CoverageInterval, LoadHistory, RunStatus, Trigger
 from loaders.models import Loader
 from loaders.policies import PurgeStrategy
 from loaders.services import require_on
@@ -132,7 +132,11 @@ def _coverage(loader: Loader, stretch: Window) -> list[Interval]:
 def _estimate(loader: Loader, planned: Planned) -> Estimate:
     """From the loader's latest successful runs."""
     runs = LoadHistory.objects.filter(
-        loader=loader, status=RunStatus.SUCCESS, claimed_at__isnull=False, end_time__isnull=False
+        loader=loader,
+        status=RunStatus.SUCCESS,
+        trigger__in=[trigger for trigger in Trigger if trigger.loads and trigger.asks_source],
+        claimed_at__isnull=False,
+        end_time__isnull=False,
     ).order_by("-start_time")
     connections = loader.source.max_connections
     at_once = max(1, planned.governed.max_parallel_executions - 1)

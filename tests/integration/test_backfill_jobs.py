@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 
+from accounts.roles import SYSTEM
 from audit.models import AuditEvent, LoaderEvent
 from backfill.exceptions import BackfillJobExistsError
 from backfill.models import BackfillJob, BackfillRun
-from backfill.services import Wanted, resume, submit
-from backfill.states import JobMode, JobStatus, PauseReason
+from backfill.services import Wanted, cancel, pause, resume, submit
+from backfill.states import JobMode, JobStatus, PauseReason, Wait
+from core.clock import database_now
 from execution.exceptions import WindowBeyondWatermarkError
 from execution.models import CoverageInterval, LoadHistory, RunStatus
+from loaders.connectors.errors import SourceUnreachableError
 from loaders.exceptions import LoaderDisabledError, ValidationFailedError
-from loaders.models import Loader, LoaderState, SourceDatabase
+from loaders.models import LoaderState, SourceDatabase
 from loaders.policies import PurgeStrategy
 from loaders.services import approve, archive_loader, disable, enable, update_loader
 from loaders.services import submit as submit_loader
 from tests.servers import SourceServer
 from tests.support.backfills import (
-    RANGE,
     backfill_scene,
     cycle,
     execute_all,
@@ -100,7 +103,7 @@ def test_a_range_is_widened_to_grains_and_ends_at_the_watermarks_grain(scene: Sc
 def test_nothing_is_asked_of_a_source_that_keeps_its_data_no_longer(scene: Scene) -> None:
     """A reload would replace what stands there by nothing."""
     SourceDatabase.objects.update(retention_days=30)
-    with pytest.raises(ValidationFailedError, match="since .* UTC only"):
+    with pytest.raises(ValidationFailedError, match=r"since .* UTC only"):
         submitted(scene)
     SourceDatabase.objects.update(retention_days=None)
     job = submitted(scene)
@@ -110,8 +113,6 @@ def test_nothing_is_asked_of_a_source_that_keeps_its_data_no_longer(scene: Scene
 
 
 def test_more_windows_than_one_job_may_have_are_refused(scene: Scene) -> None:
-    Loader.objects.update(max_query_period_seconds=1)
-    LoaderState.objects.update(last_load_timestamp=START + timedelta(days=800))
     loader = scene.add_loader("SHORT_WINDOWS", max_query_period_seconds=3600, end_at=None)
     LoaderState.objects.update(last_load_timestamp=START + timedelta(days=800))
     with pytest.raises(ValidationFailedError, match="19,200 windows, more than 10,000"):
@@ -124,17 +125,17 @@ def test_of_equal_jobs_one_is_made_and_the_others_are_told_which(scene: Scene) -
         submitted(scene, mode=JobMode.ONLY_NOT_LOADED)
     assert caught.value.details == {"jobId": str(job.pk)}
     submitted(scene, to_time=START + 12 * HOUR)  # overlapping is allowed
-    work_off(scene, job)
+    cancel(user=scene.people.operator, job=job)
     submitted(scene)
 
 
 def test_overlapping_jobs_share_no_moment_and_both_come_to_their_end(scene: Scene) -> None:
-    first = submitted(scene)
+    first = submitted(scene, to_time=START + 6 * HOUR)
     second = submitted(scene, from_time=START + 3 * HOUR, to_time=START + 9 * HOUR)
     work_off(scene, first)
     work_off(scene, second)
-    assert stamps(scene.loader) == list(range(24))
-    assert fresh(second).records_purged == 6
+    assert stamps(scene.loader) == list(range(9))
+    assert fresh(second).records_purged == 3
 
 
 def test_only_what_is_not_loaded_leaves_out_what_is(scene: Scene) -> None:
@@ -180,36 +181,48 @@ def test_a_window_that_was_cut_short_goes_on_where_it_was_cut(
     assert (done.windows_done, done.records_loaded, done.records_purged) == (4, 12, 0)
 
 
-def test_what_may_pass_is_tried_again_and_the_job_fails_naming_its_window(scene: Scene) -> None:
-    Loader.objects.update(max_attempts=5)  # what counts is the approved definition
+def test_an_error_of_the_definition_fails_the_job_at_once_naming_its_window(scene: Scene) -> None:
     scene.server.execute("ALTER TABLE orders RENAME TO orders_away")
     job = submitted(scene)
     failed = work_off(scene, job)
-    assert failed.status == JobStatus.FAILED
-    assert BackfillRun.objects.filter(job=job).count() == 1  # an error of the definition, at once
-    assert failed.error_code == "SOURCE_SQL_FAILED"
+    assert (failed.status, failed.error_code) == (JobStatus.FAILED, "SOURCE_SQL_FAILED")
+    assert BackfillRun.objects.filter(job=job).count() == 1
     assert failed.error_message.startswith("Window 2026-01-01 00:00 → 06:00 UTC: ")
+    assert LoaderEvent.objects.get(kind="BACKFILL_ENDED").details["errorCode"] == failed.error_code
 
 
-def test_a_source_that_answers_again_within_the_attempts_fails_nothing(scene: Scene) -> None:
-    SourceDatabase.objects.update(port=1)
-    job = submitted(scene)
-    cycle(scene)
-    port = scene.source.port
-    (first,) = execute_all()
-    assert first.error_code in {"SOURCE_UNREACHABLE", "DEFINITION_TAMPERED"}
-    SourceDatabase.objects.update(port=port)
-    cycle(scene)
+def unreachable(*_: Any) -> Any:
+    raise SourceUnreachableError("The source does not answer.")
+
+
+def test_what_may_pass_is_tried_again_as_often_as_the_loader_says(
+    committed_db: None, postgres_source: SourceServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = backfill_scene(postgres_source, max_attempts=2)
+    job = submitted(scene, to_time=START + 12 * HOUR)
+    with monkeypatch.context() as patch:
+        patch.setattr("execution.engine.connector_for", unreachable)
+        cycle(scene)
+        execute_all()
+        cycle(scene)
     waiting = fresh(job)
-    assert waiting.status in {JobStatus.RUNNING, JobStatus.FAILED}
+    assert (waiting.status, waiting.waits_for) == (JobStatus.RUNNING, Wait.RETRY)
+    assert waiting.retry_at is not None
+    assert waiting.retry_at > database_now()
+    BackfillJob.objects.update(retry_at=None)
+    cycle(scene)
+    assert execute_all()[0].status == RunStatus.SUCCESS
+    monkeypatch.setattr("execution.engine.connector_for", unreachable)
+    failed = work_off(scene, job)
+    assert (failed.status, failed.error_code) == (JobStatus.FAILED, "SOURCE_UNREACHABLE")
+    tried = BackfillRun.objects.filter(job=job).order_by("pk").values_list("attempt", "status")
+    assert list(tried) == [(1, "FAILED"), (2, "SUCCESS"), (1, "FAILED"), (2, "FAILED")]
 
 
 def test_a_disabled_loaders_jobs_pause_and_go_on_in_their_old_order(scene: Scene) -> None:
     first = submitted(scene, priority=9)
     second = submitted(scene, to_time=START + 12 * HOUR, priority=1)
     third = submitted(scene, to_time=START + 6 * HOUR)
-    from backfill.services import pause
-
     pause(user=scene.people.operator, job=third)
     disable(user=scene.people.operator, loader=scene.loader)
     cycle(scene)
@@ -229,7 +242,7 @@ def test_a_disabled_loaders_jobs_pause_and_go_on_in_their_old_order(scene: Scene
 
 
 def test_a_running_job_pauses_with_its_loader_too(scene: Scene) -> None:
-    job = submitted(scene)
+    job = submitted(scene, to_time=START + 12 * HOUR)
     cycle(scene)
     disable(user=scene.people.operator, loader=scene.loader)
     assert [history.error_code for history in execute_all()] == ["LOADER_DISABLED"]
@@ -238,12 +251,12 @@ def test_a_running_job_pauses_with_its_loader_too(scene: Scene) -> None:
     enable(user=scene.people.operator, loader=scene.loader)
     LoaderState.objects.update(next_due_at=None)
     assert work_off(scene, job).status == JobStatus.SUCCESS
-    assert stamps(scene.loader) == list(range(24))
+    assert stamps(scene.loader) == list(range(12))
 
 
 def test_another_definition_pauses_a_job_until_somebody_resumes_it(scene: Scene) -> None:
     people = scene.people
-    job = submitted(scene)
+    job = submitted(scene, to_time=START + 12 * HOUR)
     cycle(scene)
     execute_all()
     update_loader(user=people.operator, loader=scene.loader, values={"lateness_seconds": 5})
@@ -258,8 +271,8 @@ def test_another_definition_pauses_a_job_until_somebody_resumes_it(scene: Scene)
     assert (resumed.status, resumed.version.number) == (JobStatus.PENDING, 2)
     assert work_off(scene, job).status == JobStatus.SUCCESS
     versions = LoadHistory.objects.order_by("start_time").values_list("version__number", flat=True)
-    assert list(versions) == [1, 2, 2, 2]
-    assert stamps(scene.loader) == list(range(24))
+    assert list(versions) == [1, 2]
+    assert stamps(scene.loader) == list(range(12))
 
 
 def test_an_archived_loaders_jobs_end(scene: Scene) -> None:
@@ -280,40 +293,38 @@ def test_a_watermark_that_was_moved_back_ends_the_job_saying_so(scene: Scene) ->
 
 
 def test_what_stands_there_is_treated_as_the_job_says(scene: Scene) -> None:
-    assert work_off(scene, submitted(scene)).status == JobStatus.SUCCESS
-    again = submitted(scene, purge_strategy=PurgeStrategy.FAIL_ON_DUPLICATE)
+    end = START + 6 * HOUR
+    assert work_off(scene, submitted(scene, to_time=end)).status == JobStatus.SUCCESS
+    again = submitted(scene, to_time=end, purge_strategy=PurgeStrategy.FAIL_ON_DUPLICATE)
     assert work_off(scene, again).error_code == "DUPLICATE_DATA"
-    kept = submitted(scene, purge_strategy=PurgeStrategy.SKIP_DUPLICATES)
+    kept = submitted(scene, to_time=end, purge_strategy=PurgeStrategy.SKIP_DUPLICATES)
     assert work_off(scene, kept).records_loaded == 0
-    replaced = submitted(scene)
-    assert work_off(scene, replaced).records_purged == 24
-    assert stamps(scene.loader) == list(range(24))
+    replaced = submitted(scene, to_time=end)
+    assert work_off(scene, replaced).records_purged == 6
+    assert stamps(scene.loader) == list(range(6))
 
 
 def test_the_system_submits_for_a_scanner(scene: Scene) -> None:
-    from accounts.roles import SYSTEM
-
-    wanted = Wanted(*RANGE, mode=JobMode.ONLY_NOT_LOADED)
+    wanted = Wanted(START, START + 6 * HOUR, mode=JobMode.ONLY_NOT_LOADED)
     job = submit(user=SYSTEM, loader=scene.loader, wanted=wanted, origin="gap scan")
     assert (job.origin, job.requested_by) == ("gap scan", None)
     assert work_off(scene, job).status == JobStatus.SUCCESS
 
 
 def test_a_fault_of_one_job_is_put_aside(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    import backfill.services.dispatching as dispatching
-
     bad = submitted(scene, priority=1)
     other = scene.add_loader("ANOTHER_LOADER", end_at=None)
     LoaderState.objects.update(last_load_timestamp=START + timedelta(days=3), next_due_at=None)
     good = submitted(scene, other)
-    real = dispatching.tend
+    module = sys.modules["backfill.services.dispatching"]
+    real = module.tend
 
     def broken(job: BackfillJob) -> Any:
         if job.pk == bad.pk:
             raise RuntimeError("planted")
         return real(job)
 
-    monkeypatch.setattr(dispatching, "tend", broken)
+    monkeypatch.setattr(module, "tend", broken)
     cycle(scene)
     assert fresh(good).status == JobStatus.RUNNING
     assert fresh(bad).status == JobStatus.PENDING
@@ -328,4 +339,4 @@ def test_partitions_are_there_before_the_first_window(scene: Scene) -> None:
         assert cursor.fetchone() == (None,)
     submitted(scene, loader, to_time=START + timedelta(days=7))
     cycle(scene)
-    assert RunStatus.RUNNING == LoadHistory.objects.get().status
+    assert LoadHistory.objects.get().status == RunStatus.RUNNING
