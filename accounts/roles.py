@@ -26,6 +26,7 @@ class Permission(StrEnum):
     EDIT_LOADERS = "edit_loaders"
     APPROVE = "approve"
     RUN = "run"
+    BACKFILL = "backfill"
     MANAGE_SOURCES = "manage_sources"
     SET_LOG_LEVELS = "set_log_levels"
     ARCHIVE = "archive"
@@ -44,6 +45,7 @@ ROLE_TABLE: dict[Permission, frozenset[Role]] = {
     Permission.EDIT_LOADERS: _OPERATORS,
     Permission.APPROVE: _APPROVERS,
     Permission.RUN: _OPERATORS,
+    Permission.BACKFILL: _OPERATORS,
     Permission.MANAGE_SOURCES: _ADMINS,
     Permission.SET_LOG_LEVELS: _ADMINS,
     Permission.ARCHIVE: _ADMINS,
@@ -55,8 +57,9 @@ _DOING: dict[Permission, str] = {
     Permission.VIEW: "see loaders",
     Permission.VIEW_SQL: "see loader SQL",
     Permission.EDIT_LOADERS: "create, change and submit loaders",
-    Permission.APPROVE: "approve or reject definitions",
+    Permission.APPROVE: "approve or reject definitions and large backfills",
     Permission.RUN: "enable, disable and run loaders",
+    Permission.BACKFILL: "submit and control backfills",
     Permission.MANAGE_SOURCES: "manage source databases",
     Permission.SET_LOG_LEVELS: "set log levels",
     Permission.ARCHIVE: "archive loaders",

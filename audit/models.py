@@ -110,6 +110,7 @@ class LoaderEvent(models.Model):
         RUN_FAILED = "RUN_FAILED"
         RUN_CANCELLED = "RUN_CANCELLED"
         DEFINITION_DECIDED = "DEFINITION_DECIDED"
+        BACKFILL_ENDED = "BACKFILL_ENDED"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     at = models.DateTimeField(auto_now_add=True)

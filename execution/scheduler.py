@@ -6,8 +6,10 @@ Any replica may run it, one at a time; it keeps nothing in memory.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -18,6 +20,7 @@ from core.clock import ClockTimestamp, database_now
 from core.correlation import set_correlation_id
 from core.errors import PortalError
 from core.ids import uuid7
+from execution.cycle_work import LiveLeft, registered
 from execution.exceptions import LoaderAtCapacityError, PortalAtCapacityError
 from execution.models import LoadHistory, SchedulerLease, Trigger
 from execution.retry import backoff
@@ -43,19 +46,34 @@ class CycleReport:
     reaped: int = 0
     dispatched: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    left: LiveLeft = field(default_factory=LiveLeft)
 
 
 def cycle() -> CycleReport | None:
-    """Run one cycle, or None if another replica is at it. A fault of one lock or loader is logged
-    and put aside; what it hits is looked at again later."""
+    """Run one cycle, or None if another replica is at it. A fault of one lock, loader or work of
+    another app is logged and put aside; what it hits is looked at again later."""
     if not _take_lease():
         return None
     report = CycleReport(reaped=reap_expired())
     hint_unclaimed_again()
+    for work in registered():
+        _do(work.name, work.before_live, report)
     _dispatch_due(report)
+    for work in registered():
+        _do(work.name, partial(work.after_live, report.left), report)
     gather_waiting()
     _give_lease_back()
     return report
+
+
+def _do(name: str, work: Callable[[], list[str]], report: CycleReport) -> None:
+    """Let another app do its work; its fault never stops the cycle."""
+    try:
+        report.dispatched += work()
+    except Exception as error:  # noqa: BLE001 - the boundary between other work and live runs
+        code = error.code if isinstance(error, PortalError) else type(error).__name__
+        logger.warning("scheduler.work_failed", work=name, error_code=code)
+        connection.close_if_unusable_or_obsolete()
 
 
 def _dispatch_due(report: CycleReport) -> None:
@@ -66,9 +84,10 @@ def _dispatch_due(report: CycleReport) -> None:
         try:
             outcome = dispatch(loader_id=loader_id, trigger=Trigger.SCHEDULE)
         except PortalAtCapacityError:
+            report.left.is_full = True
             return
         except LoaderAtCapacityError:
-            continue
+            report.left.waiting.add(loader_id)
         except Exception as error:  # noqa: BLE001 - the boundary between one loader and the others
             report.refused.append(loader_code)
             _refuse(loader_id, loader_code, error)

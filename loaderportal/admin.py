@@ -15,6 +15,8 @@ from accounts.admin import AuditEventAdmin, PortalUserAdmin, telling_password_ch
 from accounts.admin_teams import TeamAdmin
 from accounts.models import Team
 from audit.models import AuditEvent
+from backfill.admin import BackfillJobAdmin
+from backfill.models import BackfillJob
 from execution.admin import (
     CoverageAdmin,
     ExecutionAdmin,
@@ -46,6 +48,7 @@ admin.site.register(Loader, LoaderPageAdmin)
 admin.site.register(LoaderVersion, LoaderVersionAdmin)
 admin.site.register(SourceDatabase, SourceDatabaseAdmin)
 admin.site.register(LoadHistory, ExecutionAdmin)
+admin.site.register(BackfillJob, BackfillJobAdmin)
 admin.site.register(CoverageInterval, CoverageAdmin)
 admin.site.register(OutputVersion, OutputVersionAdmin)
 admin.site.register(LoaderExecutionLock, LockAdmin)

@@ -179,6 +179,13 @@ VARIABLES = (
         default=30,
     ),
     Variable(
+        "LOADERPORTAL_BACKFILL_APPROVAL_HOURS",
+        "A backfill over more hours of data than these needs a second person's approval; with 0 "
+        "every one does.",
+        whole_number(minimum=0),
+        default=168,
+    ),
+    Variable(
         "LOADERPORTAL_OBJECT_PERMISSIONS",
         "Let operators and approvers reach only the sources and loaders granted to their teams.",
         switch,

@@ -17,6 +17,7 @@ from django.utils.http import urlencode
 from accounts.admin_access import audit_address
 from accounts.admin_actions import PageAction
 from accounts.roles import Permission, User, may
+from backfill.admin import jobs_address, submit_address
 from core.display import instant_text, number_text, span_text, window_text
 from core.window import Window
 from execution.admin import COVERAGE_TONES, DRY_RUN, TEST_QUERY, duration_text, status_badge
@@ -68,10 +69,26 @@ def _run(user: User, loader: Loader) -> str:
 RUN = PageAction("run", "Run now", "play_arrow", Permission.RUN, _may_run, act=_run)
 
 
+def _may_be_backfilled(_: User, loader: Loader) -> str:
+    if loader.approval_status != ApprovalStatus.APPROVED:
+        return "Only an approved definition can run."
+    return "" if loader.enabled else "It is disabled. Enable it first."
+
+
+BACKFILL = PageAction(
+    "backfill",
+    "Backfill",
+    "update",
+    Permission.BACKFILL,
+    _may_be_backfilled,
+    link=submit_address,
+)
+
+
 class LoaderPageAdmin(LoaderAdmin):
     """Loaders with their runs, signals and coverage."""
 
-    page_actions = (*LoaderAdmin.page_actions, RUN, TEST_QUERY, DRY_RUN)
+    page_actions = (*LoaderAdmin.page_actions, RUN, BACKFILL, TEST_QUERY, DRY_RUN)
 
     def page_context(self, request: HttpRequest, obj: Loader) -> dict[str, Any]:
         now = timezone.now()
@@ -162,6 +179,7 @@ def _links(user: User, loader: Loader) -> Iterable[tuple[str, str]]:
     by_code = urlencode({"loader__loader_code__exact": loader.loader_code})
     by_id = urlencode({"loader__id__exact": str(loader.pk)})
     yield "Executions", f"{reverse('admin:execution_loadhistory_changelist')}?{by_code}"
+    yield "Backfills", jobs_address(loader)
     yield "Coverage", f"{reverse('admin:execution_coverageinterval_changelist')}?{by_code}"
     yield "Output versions", f"{reverse('admin:signals_outputversion_changelist')}?{by_code}"
     yield "Versions", f"{reverse('admin:loaders_loaderversion_changelist')}?{by_id}"

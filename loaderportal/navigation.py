@@ -28,6 +28,7 @@ _GROUPS: tuple[tuple[str, tuple[_Item, ...]], ...] = (
             _Item("Loaders", "sync_alt", "loaders_loader"),
             _Item("Approvals and versions", "approval", "loaders_loaderversion"),
             _Item("Executions", "history", "execution_loadhistory"),
+            _Item("Backfills", "update", "backfill_backfilljob"),
             _Item("Coverage", "view_timeline", "execution_coverageinterval"),
             _Item("Output versions", "restore_page", "signals_outputversion"),
         ),

@@ -33,6 +33,7 @@ THREAD_POOL_SIZE = _config["LOADERPORTAL_THREAD_POOL_SIZE"]
 EXECUTION_TIMEOUT = timedelta(hours=_config["LOADERPORTAL_EXECUTION_TIMEOUT_HOURS"])
 POLL_SECONDS = _config["LOADERPORTAL_POLL_SECONDS"]
 MAX_ACTIVE_LOCKS = _config["LOADERPORTAL_MAX_ACTIVE_LOCKS"]
+BACKFILL_APPROVAL = timedelta(hours=_config["LOADERPORTAL_BACKFILL_APPROVAL_HOURS"])
 REQUEST_LIFETIME = timedelta(days=_config["LOADERPORTAL_REQUEST_DAYS"])
 OBJECT_PERMISSIONS = _config["LOADERPORTAL_OBJECT_PERMISSIONS"]
 REQUIRE_READ_ONLY_SOURCES = _config["LOADERPORTAL_REQUIRE_READ_ONLY_SOURCES"]
@@ -58,6 +59,7 @@ INSTALLED_APPS = [
     "loaders",
     "signals",
     "execution",
+    "backfill",
     "loaderportal",
     "django.contrib.admin",
     "django.contrib.auth",

@@ -13,6 +13,7 @@ from django.urls.resolvers import URLPattern
 from django.views.generic import RedirectView
 
 from accounts import api as accounts
+from backfill import api as backfill
 from core.api import problems
 from execution import api as execution
 from execution import api_outputs as outputs
@@ -29,6 +30,7 @@ _HEX = "[0-9a-fA-F]"
 _UUID = rf"{_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}}"
 _ID = f"(?P<execution_id>{_UUID})"
 _OUTPUT = f"(?P<output_id>{_UUID})"
+_JOB = f"(?P<job_id>{_UUID})"
 
 
 def _endpoint(address: str, view: Any) -> URLPattern:
@@ -73,6 +75,17 @@ urlpatterns = [
     _endpoint(f"executions/{_ID}", execution.ExecutionDetail),
     _endpoint(f"executions/{_ID}/cancel", execution.ExecutionCancel),
     _endpoint(f"executions/{_ID}/trial", trials.ExecutionTrial),
+    _endpoint("backfill", backfill.BackfillList),
+    _endpoint("backfill/preview", backfill.BackfillPreview),
+    _endpoint(f"backfill/{_JOB}", backfill.BackfillDetail),
+    _endpoint(f"backfill/{_JOB}/windows", backfill.BackfillWindows),
+    _endpoint(f"backfill/{_JOB}/execute", backfill.BackfillExecute),
+    _endpoint(f"backfill/{_JOB}/cancel", backfill.BackfillCancel),
+    _endpoint(f"backfill/{_JOB}/pause", backfill.BackfillPause),
+    _endpoint(f"backfill/{_JOB}/resume", backfill.BackfillResume),
+    _endpoint(f"backfill/{_JOB}/retry", backfill.BackfillRetry),
+    _endpoint(f"backfill/{_JOB}/approve", backfill.BackfillApprove),
+    _endpoint(f"backfill/{_JOB}/reject", backfill.BackfillReject),
     _endpoint("admin/res/db-sources", loaders.SourceList),
     _endpoint(f"admin/res/db-sources/{_CODE}", loaders.SourceDetail),
     _endpoint(f"admin/res/db-sources/{_CODE}/teams", grants.SourceTeams),

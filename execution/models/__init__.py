@@ -2,7 +2,13 @@
 
 from execution.models.breaker import SourceBreaker
 from execution.models.coverage import CoverageInterval
-from execution.models.history import OUTPUT_VERSION, LoadHistory, RunStatus, Trigger
+from execution.models.history import (
+    FAILURE_KIND,
+    OUTPUT_VERSION,
+    LoadHistory,
+    RunStatus,
+    Trigger,
+)
 from execution.models.lock import LoaderExecutionLock
 from execution.models.maintenance import MaintenanceJob
 from execution.models.recount import Recount, RecountState
@@ -10,6 +16,7 @@ from execution.models.replica import Replica, SchedulerLease
 from execution.models.trial import Stage, Trial, TrialKind
 
 __all__ = [
+    "FAILURE_KIND",
     "OUTPUT_VERSION",
     "CoverageInterval",
     "LoadHistory",

@@ -54,6 +54,10 @@ class Trigger(models.TextChoices):
 OUTPUT_VERSION = "outputVersion"
 """Member of an execution's metadata: the id of the output version that a restore puts back."""
 
+FAILURE_KIND = "failureKind"
+"""Member of a failed execution's metadata: its `execution.retry.FailureKind`, which says whether
+the window is worth another attempt."""
+
 
 class LoadHistory(models.Model):
     """One attempt to load one window, or to try a definition over it. Its status leaves RUNNING

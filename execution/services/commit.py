@@ -53,7 +53,7 @@ def commit(
     update_coverage(
         loader_code=claimed.loader_code,
         window=window,
-        outcome=Outcome.ROWS if written.read else Outcome.NO_ROWS,
+        outcome=_outcome(claimed, written),
         load_history_id=claimed.history_id,
         rec_count=written.loaded,
         purged=written.purged,
@@ -87,6 +87,15 @@ def commit(
         raise LockLostError("The run was ended by somebody else; nothing was written.")
     hint_cycle()
     release_after_load(claimed.lock_id)
+
+
+def _outcome(claimed: Claimed, written: Written) -> Outcome:
+    """What the run says about its window. A backfill asks again on purpose, so its word that there
+    are no rows counts as the second (spec 9)."""
+    if written.read:
+        return Outcome.ROWS
+    asked_again = not claimed.is_live and claimed.output_version is None
+    return Outcome.NO_ROWS_CONFIRMED if asked_again else Outcome.NO_ROWS
 
 
 def _advance(

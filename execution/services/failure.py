@@ -27,7 +27,13 @@ from execution.exceptions import (
     WatermarkMovedError,
 )
 from execution.hints import hint_cycle
-from execution.models import LoaderExecutionLock, LoadHistory, RunStatus, Trigger
+from execution.models import (
+    FAILURE_KIND,
+    LoaderExecutionLock,
+    LoadHistory,
+    RunStatus,
+    Trigger,
+)
 from execution.models.lock import LockQuerySet
 from execution.retry import FailureKind, due_after_failure
 from execution.services.breakers import note_failure, note_success
@@ -182,6 +188,7 @@ def _fail_history(history: LoadHistory, failure: Failure) -> None:
     history.end_time = database_now()
     history.error_code = failure.code
     history.error_message = failure.message
+    history.metadata = {**history.metadata, FAILURE_KIND: failure.kind.value}
     history.source_error = failure.source_error
     history.stack_trace = failure.stack_trace
     history.save()

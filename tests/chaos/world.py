@@ -181,8 +181,8 @@ class World:
         return [replica.process.stop() for replica in self.replicas]
 
     def _build(self, stack: ExitStack) -> None:
-        self.control_server = stack.enter_context(_postgres(self.directory, "control"))
-        self.source_server = stack.enter_context(_postgres(self.directory, "source"))
+        self.control_server = stack.enter_context(own_postgres(self.directory, "control"))
+        self.source_server = stack.enter_context(own_postgres(self.directory, "source"))
         self.mariadb_server = MariadbServer(port=_quiet_port(), durable=True)
         stack.callback(self.mariadb_server.stop)
         self.mariadb_server.start()
@@ -190,7 +190,7 @@ class World:
         server = PostgresTestServer.from_url(self.control_server.url())
         make_template(server, "chaos")
         self.database = PortalDatabase(server, template_name("chaos"))
-        stack.enter_context(_django_at(self.database))
+        stack.enter_context(django_at(self.database))
         self._make_loaders()
         self._watch_caps()
         stack.callback(self._end_processes)
@@ -265,7 +265,7 @@ def crash_postgres(server: PostgresServer, outage_seconds: float) -> None:
 
 
 @contextmanager
-def _postgres(directory: Path, name: str) -> Iterator[PostgresServer]:
+def own_postgres(directory: Path, name: str) -> Iterator[PostgresServer]:
     place = Path(tempfile.mkdtemp(prefix=f"loaderportal-chaos-{name}-"))
     place.chmod(0o711)
     server = PostgresServer(place, port=_quiet_port(), durable=True)
@@ -285,7 +285,7 @@ def _quiet_port() -> int:
 
 
 @contextmanager
-def _django_at(database: PortalDatabase) -> Iterator[None]:
+def django_at(database: PortalDatabase) -> Iterator[None]:
     """Let this process act as the portal on the database, with the replicas' settings."""
     address = parse_database_url(database.url())
     entries = (settings.DATABASES["default"], connection.settings_dict)

@@ -16,6 +16,8 @@ from accounts.admin_access import PortalModelAdmin
 from accounts.admin_actions import ActionPageAdmin
 from accounts.roles import Role
 from accounts.teams import create_team
+from backfill.models import BackfillJob
+from backfill.states import JobStatus
 from execution.models import (
     CoverageInterval,
     LoaderExecutionLock,
@@ -39,6 +41,7 @@ ACCOUNT = "planted_account_on_the_source"
 EVERYBODY = frozenset(Role)
 ENTITLED = EVERYBODY - {Role.VIEWER}
 ADMIN = frozenset({Role.ADMIN})
+DECIDERS = frozenset({Role.APPROVER, Role.ADMIN})
 WRITERS = frozenset({Role.OPERATOR, Role.ADMIN})
 
 MODELS = {
@@ -48,6 +51,7 @@ MODELS = {
     "execution_loadhistory": (EVERYBODY, frozenset()),
     "execution_coverageinterval": (EVERYBODY, frozenset()),
     "signals_outputversion": (EVERYBODY, frozenset()),
+    "backfill_backfilljob": (EVERYBODY, WRITERS),
     "execution_loaderexecutionlock": (ENTITLED, frozenset()),
     "execution_replica": (ENTITLED, frozenset()),
     "execution_maintenancejob": (ENTITLED, frozenset()),
@@ -56,6 +60,9 @@ MODELS = {
     "accounts_team": (ADMIN, ADMIN),
 }
 """Who may open a model's list and pages, and who its form for a new one."""
+
+NEVER_CHANGED = {"backfill_backfilljob"}
+"""Models that are added by a form, and changed by buttons only."""
 
 WITHOUT_ROLE = {"login", "logout", "password_change", "password_change_done", "jsi18n", "search"}
 OTHER = {"index", "app_list", "autocomplete", "view_on_site", None}
@@ -75,11 +82,19 @@ ACTIONS = {
     "accounts_team": {"dissolve": ADMIN},
     "execution_loadhistory": {"cancel": WRITERS},
     "signals_outputversion": {"restore": WRITERS},
+    "backfill_backfilljob": {
+        "approve": DECIDERS,
+        "reject": DECIDERS,
+        "execute": WRITERS,
+        "pause": WRITERS,
+        "resume": WRITERS,
+        "cancel": WRITERS,
+    },
 }
 """Who may press a model's buttons. Those that ask something first answer with their page."""
 
-ASKS_FIRST = {"watermark", "teams", "test-query", "dry-run"}
-ANSWER_NEEDED = {"watermark", "test-query", "dry-run"}
+ASKS_FIRST = {"watermark", "teams", "reject", "test-query", "dry-run"}
+ANSWER_NEEDED = {"watermark", "reject", "test-query", "dry-run"}
 """The form comes back: it lacks something, or the source allows no trials."""
 
 
@@ -136,6 +151,15 @@ class Place:
             rows=1,
             expires_at=START + timedelta(days=36_500),
         )
+        job = BackfillJob.objects.create(
+            loader=loader,
+            version=LoaderVersion.objects.get(),
+            from_time=window[0],
+            to_time=window[1],
+            status=JobStatus.PENDING,
+            requested_by=self.people.operator,
+            correlation_id="a-backfill",
+        )
         replica = Replica.objects.create(
             name="secret-replica",
             version="1",
@@ -144,7 +168,7 @@ class Place:
             started_at=START,
             heartbeat_at=START,
         )
-        job = MaintenanceJob.objects.create(name="stale locks", holder="secret-replica")
+        upkeep = MaintenanceJob.objects.create(name="stale locks", holder="secret-replica")
         update_loader(user=self.people.operator, loader=loader, values={"lateness_seconds": 90})
         version = submit(user=self.people.operator, loader=loader)
         event = admin.site.get_model_admin(_model("audit_auditevent")).model.objects.first()
@@ -157,7 +181,8 @@ class Place:
             "signals_outputversion": output,
             "execution_loaderexecutionlock": lock,
             "execution_replica": replica,
-            "execution_maintenancejob": job,
+            "execution_maintenancejob": upkeep,
+            "backfill_backfilljob": job,
             "audit_auditevent": event,
             "auth_user": self.people.viewer,
             "accounts_team": create_team(actor=self.people.admin, values={"name": "Shop"}),
@@ -240,7 +265,8 @@ def test_each_role_does_the_acts_of_the_role_table_and_no_other(place: Place, ro
         reverse("admin:loaders_loaderversion_change", args=[version]), {"reject": "1"}
     )
     assert answer.status_code == (200 if role in {Role.APPROVER, Role.ADMIN} else 403)
-    for name, (_, changers) in MODELS.items():
+    for name, (_, adders) in MODELS.items():
+        changers = frozenset() if name in NEVER_CHANGED else adders
         address = reverse(f"admin:{name}_change", args=[place.objects[name].pk])
         if name != "loaders_loaderversion":
             assert client.post(address, {}).status_code == (200 if role in changers else 403), name
@@ -306,7 +332,7 @@ def test_every_page_of_the_console_is_in_these_tables() -> None:
         "loaders_sourcedatabase_do",
         "accounts_team_do",
     }
-    known |= {"signals_outputversion_do"}
+    known |= {"signals_outputversion_do", "backfill_backfilljob_do"}
     assert names(admin.site.urls[0]) - known - WITHOUT_ROLE - OTHER == set()
 
 

@@ -19,6 +19,8 @@ ALL = frozenset(Role)
 EDITORS = frozenset({Role.OPERATOR, Role.ADMIN})
 ADMINS = frozenset({Role.ADMIN})
 
+NOWHERE = "00000000-0000-7000-8000-000000000000"
+
 ACTS: dict[str, tuple[tuple[str, ...], frozenset[Role]]] = {
     "loader list": ((), ALL),
     "loader show": (("ORDERS",), ALL),
@@ -28,6 +30,15 @@ ACTS: dict[str, tuple[tuple[str, ...], frozenset[Role]]] = {
     "loader archive": (("ORDERS",), ADMINS),
     "loader copy": (("ORDERS", "ORDERS_2"), EDITORS),
     "loader submit": (("ORDERS",), EDITORS),
+    "backfill preview": (("ORDERS", "2026-01-01", "2026-01-02"), EDITORS),
+    "backfill submit": (("ORDERS", "2026-01-01", "2026-01-02"), EDITORS),
+    "backfill list": ((), ALL),
+    "backfill show": ((NOWHERE,), ALL),
+    "backfill execute": ((NOWHERE,), EDITORS),
+    "backfill pause": ((NOWHERE,), EDITORS),
+    "backfill resume": ((NOWHERE,), EDITORS),
+    "backfill cancel": ((NOWHERE,), EDITORS),
+    "backfill retry": ((NOWHERE,), EDITORS),
     "check_sources": (("MADE_UP",), ADMINS),
     "rotate_keys": ((), ADMINS),
     "verify_audit": ((), ADMINS),

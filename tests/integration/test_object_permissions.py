@@ -37,7 +37,7 @@ BODIES: dict[str, dict[str, Any]] = {
 """Bodies by the address's last word, where an empty one says nothing about the object."""
 
 QUERIES = {"diff": "?from=1&to=1"}
-LISTS = {"loaders": CODE, "executions": CODE, "admin/res/db-sources": SOURCE}
+LISTS = {"loaders": CODE, "executions": CODE, "backfill": CODE, "admin/res/db-sources": SOURCE}
 """Lists, and what of the place each names."""
 
 NEW = {
@@ -98,16 +98,22 @@ def addressed(place: Place, path: str) -> tuple[str, str]:
     last = path.rsplit("/", 1)[-1]
     path = path.replace("ORDERS", CODE) + QUERIES.get(last, "")
     if NOWHERE in path:
-        real = place.objects["signals_outputversion"] if "outputs" in path else place.execution
-        return path.replace(NOWHERE, str(real.pk)), path
+        return path.replace(NOWHERE, str(_object_of(place, path).pk)), path
     absent = path.replace(CODE, ABSENT[CODE]).replace(f"{SOURCE}", ABSENT[SOURCE])
     return path, absent
+
+
+def _object_of(place: Place, path: str) -> Any:
+    """What of the place an endpoint with an id is about."""
+    kinds = {"outputs": "signals_outputversion", "backfill": "backfill_backfilljob"}
+    return place.objects[kinds.get(path.split("/", maxsplit=1)[0], "execution_loadhistory")]
 
 
 def renamed(answer: Any, place: Place) -> Any:
     """The answer as if it were about what there is not."""
     text = json.dumps(answer)
-    ids = (place.execution.pk, place.objects["signals_outputversion"].pk)
+    named = ("execution_loadhistory", "signals_outputversion", "backfill_backfilljob")
+    ids = [place.objects[name].pk for name in named]
     for real, absent in {**ABSENT, **{str(pk): NOWHERE for pk in ids}}.items():
         text = text.replace(real, absent)
     return json.loads(text)
@@ -180,6 +186,7 @@ def test_no_parameter_tells_a_hidden_loader_from_one_that_does_not_exist(
 ) -> None:
     for path in (
         "executions?loaderCode={}",
+        "backfill?loaderCode={}",
         "signals/query?loaderCode={}&fromEpoch=0&toEpoch=60",
         "signals/query?loaderCode={}&fromEpoch=60&toEpoch=0",
     ):

@@ -110,7 +110,12 @@ def test_an_objects_page_answers_as_one_that_does_not_exist(place: Place, role: 
 def test_buttons_do_nothing_to_what_is_not_granted(place: Place, role: Role) -> None:
     client = client_of(place.user(role))
     events = AuditEvent.objects.count()
-    for model in ("loaders_loader", "loaders_sourcedatabase", "execution_loadhistory"):
+    for model in (
+        "loaders_loader",
+        "loaders_sourcedatabase",
+        "execution_loadhistory",
+        "backfill_backfilljob",
+    ):
         site_admin = admin.site.get_model_admin(_model(model))
         for action in site_admin.page_actions:  # type: ignore[attr-defined]
             if action.act is None:

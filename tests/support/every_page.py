@@ -13,6 +13,7 @@ from django.contrib.auth.models import User
 from django.urls import get_resolver, reverse
 
 from audit.models import AuditEvent
+from backfill.models import BackfillJob
 from execution.models import LoadHistory
 from loaders.models import Loader, LoaderVersion, SourceDatabase
 from signals.models import OutputVersion
@@ -20,6 +21,7 @@ from tests.support.scenes import START
 from tests.support.web import API
 
 _GROUP = re.compile(r"\(\?P<(\w+)>")
+_NAMED = re.compile(r"\{(\w+)\}")
 _LISTS_ONLY = {"coverageinterval", "loaderexecutionlock", "replica"}
 _FATES = ("GOOD_POSTGRES", "MISSING_MARIA", "BAD_DATA", "LOGIN_MARIA", "INVALID", "REJECTED")
 _NOWHERE = UUID(int=0)
@@ -77,9 +79,10 @@ def _filled(template: str) -> list[str]:
     """The addresses of all objects that a template stands for."""
     if "{execution_id}" in template:
         return [template.format(execution_id=pk) for pk in _executions()]
-    if "{output_id}" in template:
-        known = list(OutputVersion.objects.values_list("pk", flat=True))
-        return [template.format(output_id=pk) for pk in known or [_NOWHERE]]
+    models: dict[str, Any] = {"job_id": BackfillJob, "output_id": OutputVersion}
+    for name in models.keys() & set(_NAMED.findall(template)):
+        known = list(models[name].objects.values_list("pk", flat=True))
+        return [template.format(**{name: pk}) for pk in known or [_NOWHERE]]
     if "db-sources/{code}" in template:
         sources = SourceDatabase.objects.values_list("db_code", flat=True)
         return [template.format(code=code) for code in sources]

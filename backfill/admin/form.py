@@ -1,0 +1,172 @@
+"""The form by which a backfill is submitted, and what its preview shows."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from accounts.admin_actions import ActionForm
+from accounts.object_access import reachable
+from accounts.roles import User
+from backfill.models import BackfillJob
+from backfill.order import FIRST, LAST, USUAL
+from backfill.services import Preview, PreviewedWindow, Wanted
+from backfill.services.submitting import LONGEST_REASON
+from backfill.states import JobMode
+from core.display import Tone, badge, number_text, span_text, window_text
+from execution.admin import COVERAGE_TONES
+from execution.coverage import CoverageState
+from loaders.admin.forms import UtcField
+from loaders.models import Loader
+from loaders.policies import LoaderKind, PurgeStrategy
+
+
+class SubmitForm(ActionForm):
+    """What somebody wants loaded. A retry keeps its loader."""
+
+    loader = forms.ModelChoiceField(
+        queryset=Loader.objects.none(),
+        widget=UnfoldAdminSelectWidget,
+        to_field_name="pk",
+    )
+    from_time = UtcField(label="From (UTC)", help_text="Widened to whole grains of the loader.")
+    to_time = UtcField(label="To (UTC)", help_text="At most the loader's watermark.")
+    mode = forms.ChoiceField(choices=JobMode.choices, widget=UnfoldAdminSelectWidget)
+    purge_strategy = forms.ChoiceField(
+        choices=PurgeStrategy.choices,
+        widget=UnfoldAdminSelectWidget,
+        label="Where signals stand already",
+    )
+    priority = forms.IntegerField(
+        min_value=FIRST,
+        max_value=LAST,
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text=f"{FIRST} goes first, {LAST} last.",
+    )
+    reason = forms.CharField(
+        required=False, max_length=LONGEST_REASON, widget=UnfoldAdminTextInputWidget
+    )
+
+    def __init__(self, user: User, *args: Any, retried: BackfillJob | None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        loaders: QuerySet[Loader] = reachable(
+            user, Loader.objects.filter(kind=LoaderKind.SQL, archived_at=None)
+        )
+        if retried is not None:
+            loaders = loaders.filter(pk=retried.loader.pk)
+        field = self.fields["loader"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = loaders
+
+    @staticmethod
+    def initial_for(*, loader: Loader | None, retried: BackfillJob | None) -> dict[str, Any]:
+        """What the form starts from: an old job's values, or the usual ones."""
+        if retried is None:
+            return {
+                "loader": loader.pk if loader else None,
+                "mode": JobMode.ALL,
+                "purge_strategy": PurgeStrategy.PURGE_AND_RELOAD,
+                "priority": USUAL,
+            }
+        names = ("from_time", "to_time", "mode", "purge_strategy", "priority", "reason")
+        return {
+            "loader": retried.loader.pk,
+            **{name: getattr(retried, name) for name in names},
+        }
+
+    def wanted(self) -> Wanted:
+        """The wish of a valid form."""
+        values = self.cleaned_data
+        return Wanted(
+            from_time=values["from_time"],
+            to_time=values["to_time"],
+            purge_strategy=PurgeStrategy(values["purge_strategy"]),
+            mode=JobMode(values["mode"]),
+            priority=values["priority"],
+            reason=values["reason"],
+        )
+
+    def fingerprint(self) -> str:
+        """Tells whether what is submitted is what was previewed."""
+        return " ".join(
+            str(self.cleaned_data[name].pk if name == "loader" else self.cleaned_data[name])
+            for name in ("loader", "from_time", "to_time", "mode", "purge_strategy")
+        )
+
+
+def preview_context(preview: Preview) -> dict[str, Any]:
+    """A preview as the page shows it."""
+    return {
+        "facts": list(_facts(preview).items()),
+        "notices": _notices(preview),
+        "windows": [_row(shown) for shown in preview.windows],
+        "page": preview.page,
+        "pages": preview.pages,
+        "earlier": preview.page - 1 or None,
+        "later": preview.page + 1 if preview.page < preview.pages else None,
+    }
+
+
+def _facts(preview: Preview) -> dict[str, str]:
+    planned, cost = preview.planned, preview.estimate
+    standing = number_text(preview.standing)
+    span = None if cost.seconds is None else _span(cost.seconds)
+    busy = None if cost.busy_seconds is None else _span(cost.busy_seconds)
+    return {
+        "Range (UTC)": window_text(planned.window.start, planned.window.end),
+        "Windows": number_text(planned.windows),
+        "First": window_text(preview.first.start, preview.first.end),
+        "Last": window_text(preview.last.start, preview.last.end),
+        "Signals there now": f"more than {standing}" if preview.standing_is_more else standing,
+        "Version": str(planned.version.number),
+        "Estimated time": span or "Unknown: no run so far",
+        "Expected signals": number_text(cost.rows),
+        "Queries at the source": f"{cost.queries:,}, {cost.at_once} at once",
+        "Its connections": f"{cost.at_once} of {cost.of_connections}",
+        "Busy for": busy or "Unknown",
+    }
+
+
+def _span(seconds: int) -> str:
+    return span_text(timedelta(seconds=seconds))
+
+
+def _notices(preview: Preview) -> list[str]:
+    notices = []
+    if preview.equal_job:
+        notices.append("A backfill over this very range is active already.")
+    if preview.overlapping_jobs:
+        count = len(preview.overlapping_jobs)
+        notices.append(
+            f"{count} active backfill(s) of the loader overlap it: what both load is "
+            "loaded twice, never at once."
+        )
+    if preview.needs_approval:
+        notices.append("It is large: a second person must approve it.")
+    return notices
+
+
+def _row(shown: PreviewedWindow) -> dict[str, Any]:
+    if shown.fails:
+        fate = badge("The run fails on them", Tone.BAD)
+    elif shown.replaced:
+        fate = badge("Replaced", Tone.WAITING)
+    else:
+        fate = badge("Kept" if shown.rows else "None there", Tone.QUIET)
+    return {
+        "window": window_text(shown.window.start, shown.window.end),
+        "coverage": [
+            badge(CoverageState(state).label, COVERAGE_TONES[CoverageState(state)])
+            for state in shown.coverage
+        ],
+        "rows": number_text(shown.rows),
+        "fate": fate,
+    }

@@ -1,0 +1,175 @@
+"""REST endpoints of backfills (spec 10). Each calls one service."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from rest_framework import status
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.roles import Permission, User
+from backfill import services
+from backfill.models import BackfillJob, BackfillRun
+from backfill.serializers import (
+    CommentBody,
+    JobAnswer,
+    JobBody,
+    JobFilter,
+    JobRow,
+    PreviewBody,
+    RunAnswer,
+    WantedBody,
+    preview_answer,
+    wanted_in,
+)
+from backfill.services.reading import jobs_of
+from core.api.views import valid_body, valid_parameters
+from loaders.services import get_loader
+
+
+class BackfillList(ListAPIView[BackfillJob]):
+    """Backfills, newest first; `loaderCode` and `status` filter. Or submit one."""
+
+    needs = {"GET": Permission.VIEW, "POST": Permission.BACKFILL}
+
+    serializer_class = JobRow
+
+    def get_queryset(self) -> QuerySet[BackfillJob]:
+        user = self.request.user
+        jobs = jobs_of(user)
+        asked = valid_parameters(JobFilter, self.request)
+        if "loader_code" in asked:
+            jobs = jobs.filter(loader=get_loader(asked["loader_code"], user=user))
+        if "status" in asked:
+            jobs = jobs.filter(status=asked["status"])
+        return jobs
+
+    def post(self, request: Request) -> Response:
+        body = valid_body(JobBody, request)
+        job = services.submit(
+            user=request.user,
+            loader=get_loader(body["loader_code"], user=request.user),
+            wanted=wanted_in(body),
+        )
+        return Response(JobAnswer(job).data, status=status.HTTP_201_CREATED)
+
+
+class BackfillPreview(APIView):
+    """What a backfill would do; nothing is written."""
+
+    needs = {"POST": Permission.BACKFILL}
+
+    def post(self, request: Request) -> Response:
+        body = valid_body(PreviewBody, request)
+        found = services.preview(
+            user=request.user,
+            loader=get_loader(body["loader_code"], user=request.user),
+            wanted=wanted_in(body),
+            page=body["page"],
+            page_size=body["page_size"],
+        )
+        return Response(preview_answer(found))
+
+
+class BackfillDetail(APIView):
+    """One backfill."""
+
+    needs = {"GET": Permission.VIEW}
+
+    def get(self, request: Request, job_id: str) -> Response:
+        return Response(JobAnswer(_job(job_id, request.user)).data)
+
+
+class BackfillWindows(ListAPIView[BackfillRun]):
+    """The attempts of a backfill at its windows, newest first."""
+
+    needs = {"GET": Permission.VIEW}
+
+    serializer_class = RunAnswer
+
+    def get_queryset(self) -> QuerySet[BackfillRun]:
+        return BackfillRun.objects.filter(job=_job(self.kwargs["job_id"], self.request.user))
+
+
+class BackfillExecute(APIView):
+    """Ask for a pending backfill to start now, ahead of the others."""
+
+    needs = {"POST": Permission.BACKFILL}
+
+    def post(self, request: Request, job_id: str) -> Response:
+        job = services.execute(user=request.user, job=_job(job_id, request.user))
+        return Response(JobAnswer(job).data, status=status.HTTP_202_ACCEPTED)
+
+
+class BackfillCancel(APIView):
+    """End a backfill; what runs of it stops at the source."""
+
+    needs = {"POST": Permission.BACKFILL}
+
+    def post(self, request: Request, job_id: str) -> Response:
+        job = services.cancel(user=request.user, job=_job(job_id, request.user))
+        return Response(JobAnswer(job).data)
+
+
+class BackfillPause(APIView):
+    """Hand out no further window."""
+
+    needs = {"POST": Permission.BACKFILL}
+
+    def post(self, request: Request, job_id: str) -> Response:
+        job = services.pause(user=request.user, job=_job(job_id, request.user))
+        return Response(JobAnswer(job).data)
+
+
+class BackfillResume(APIView):
+    """Let a paused backfill go on."""
+
+    needs = {"POST": Permission.BACKFILL}
+
+    def post(self, request: Request, job_id: str) -> Response:
+        job = services.resume(user=request.user, job=_job(job_id, request.user))
+        return Response(JobAnswer(job).data)
+
+
+class BackfillRetry(APIView):
+    """Submit a backfill that ended without success again: with an empty body by its own values,
+    else by those of the body, which is that of submit without the loader."""
+
+    needs = {"POST": Permission.BACKFILL}
+
+    def post(self, request: Request, job_id: str) -> Response:
+        job = _job(job_id, request.user)
+        wanted = wanted_in(valid_body(WantedBody, request)) if request.data else None
+        retried = services.retry(user=request.user, job=job, wanted=wanted)
+        return Response(JobAnswer(retried).data, status=status.HTTP_201_CREATED)
+
+
+class BackfillApprove(APIView):
+    """Let a large backfill start."""
+
+    needs = {"POST": Permission.APPROVE}
+
+    def post(self, request: Request, job_id: str) -> Response:
+        job = _job(job_id, request.user)
+        body: dict[str, Any] = valid_body(CommentBody, request)
+        return Response(JobAnswer(services.approve(user=request.user, job=job, **body)).data)
+
+
+class BackfillReject(APIView):
+    """Refuse a large backfill, saying why."""
+
+    needs = {"POST": Permission.APPROVE}
+
+    def post(self, request: Request, job_id: str) -> Response:
+        job = _job(job_id, request.user)
+        body: dict[str, Any] = valid_body(CommentBody, request)
+        return Response(JobAnswer(services.reject(user=request.user, job=job, **body)).data)
+
+
+def _job(job_id: str, user: User) -> BackfillJob:
+    return services.get_job(UUID(job_id), user=user)

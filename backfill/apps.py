@@ -1,0 +1,16 @@
+"""Backfill app."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class BackfillConfig(AppConfig):
+    """Jobs that load chosen windows, beside the live runs."""
+
+    name = "backfill"
+
+    def ready(self) -> None:
+        from backfill.scheduling import register_work
+
+        register_work()

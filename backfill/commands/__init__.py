@@ -1,0 +1,1 @@
+"""Acts of `manage.py backfill`: each calls one service."""

@@ -1,0 +1,6 @@
+"""Models of the backfill app."""
+
+from backfill.models.job import BackfillJob
+from backfill.models.run import BackfillRun
+
+__all__ = ["BackfillJob", "BackfillRun"]

@@ -1,0 +1,23 @@
+"""Use cases of backfills."""
+
+from backfill.services.controlling import cancel, execute, pause, resume
+from backfill.services.deciding import approve, reject
+from backfill.services.preview import Preview, PreviewedWindow, preview
+from backfill.services.reading import get_job
+from backfill.services.submitting import Wanted, retry, submit
+
+__all__ = [
+    "Preview",
+    "PreviewedWindow",
+    "Wanted",
+    "approve",
+    "cancel",
+    "execute",
+    "get_job",
+    "pause",
+    "preview",
+    "reject",
+    "resume",
+    "retry",
+    "submit",
+]
