@@ -11,6 +11,8 @@ class BackfillConfig(AppConfig):
     name = "backfill"
 
     def ready(self) -> None:
+        from backfill.late.upkeep import register_jobs
         from backfill.scheduling import register_work
 
         register_work()
+        register_jobs()

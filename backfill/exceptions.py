@@ -35,6 +35,13 @@ class BackfillJobExistsError(TerminalError):
     status = HTTPStatus.CONFLICT
 
 
+class RecountNotFoundError(TerminalError):
+    """No re-count has this id."""
+
+    code = "RECOUNT_NOT_FOUND"
+    status = HTTPStatus.NOT_FOUND
+
+
 class BackfillTransitionError(TerminalError):
     """The job is not in a status from which this is possible."""
 

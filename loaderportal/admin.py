@@ -15,7 +15,7 @@ from accounts.admin import AuditEventAdmin, PortalUserAdmin, telling_password_ch
 from accounts.admin_teams import TeamAdmin
 from accounts.models import Team
 from audit.models import AuditEvent
-from backfill.admin import BackfillJobAdmin
+from backfill.admin import BackfillJobAdmin, RecountAdmin
 from backfill.models import BackfillJob
 from execution.admin import (
     CoverageAdmin,
@@ -30,6 +30,7 @@ from execution.models import (
     LoaderExecutionLock,
     LoadHistory,
     MaintenanceJob,
+    Recount,
     Replica,
 )
 from loaderportal.loader_page import LoaderPageAdmin
@@ -49,6 +50,7 @@ admin.site.register(LoaderVersion, LoaderVersionAdmin)
 admin.site.register(SourceDatabase, SourceDatabaseAdmin)
 admin.site.register(LoadHistory, ExecutionAdmin)
 admin.site.register(BackfillJob, BackfillJobAdmin)
+admin.site.register(Recount, RecountAdmin)
 admin.site.register(CoverageInterval, CoverageAdmin)
 admin.site.register(OutputVersion, OutputVersionAdmin)
 admin.site.register(LoaderExecutionLock, LockAdmin)

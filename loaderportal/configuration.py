@@ -15,6 +15,7 @@ from core.env import ConfigurationError, Variable, one_of, read_all, switch, who
 from core.keyring import Keyring
 from loaderportal.capture_url import capture_url
 
+_SHORTEST_AGE, _LONGEST_AGE = 0.1, 8760
 _POSTGRES_SCHEMES = {"postgres", "postgresql"}
 
 
@@ -74,6 +75,19 @@ def parse_database_url(text: str) -> dict[str, Any]:
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
     }
+
+
+def _ages(text: str) -> list[str]:
+    """Ages in hours, or none for `off`. Raises ValueError."""
+    ages = [] if text.strip().lower() == "off" else words(text)
+    for age in ages:
+        try:
+            hours = float(age)
+        except ValueError:
+            raise ValueError("it must be numbers of hours, comma-separated, or off") from None
+        if not _SHORTEST_AGE <= hours <= _LONGEST_AGE:
+            raise ValueError(f"each age must be {_SHORTEST_AGE} to {_LONGEST_AGE} hours")
+    return ages
 
 
 VARIABLES = (
@@ -184,6 +198,13 @@ VARIABLES = (
         "every one does.",
         whole_number(minimum=0),
         default=168,
+    ),
+    Variable(
+        "LOADERPORTAL_RECOUNT_AGES_HOURS",
+        "When closed windows are asked again for late data: ages in hours, such as `1,24`, or "
+        "`off`. Each age is a pass that reads everything once more.",
+        _ages,
+        default=["24"],
     ),
     Variable(
         "LOADERPORTAL_OBJECT_PERMISSIONS",

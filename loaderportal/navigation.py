@@ -29,6 +29,7 @@ _GROUPS: tuple[tuple[str, tuple[_Item, ...]], ...] = (
             _Item("Approvals and versions", "approval", "loaders_loaderversion"),
             _Item("Executions", "history", "execution_loadhistory"),
             _Item("Backfills", "update", "backfill_backfilljob"),
+            _Item("Late data", "history_toggle_off", "execution_recount"),
             _Item("Coverage", "view_timeline", "execution_coverageinterval"),
             _Item("Output versions", "restore_page", "signals_outputversion"),
         ),

@@ -14,6 +14,7 @@ from django.views.generic import RedirectView
 
 from accounts import api as accounts
 from backfill import api as backfill
+from backfill import api_recounts as recounts
 from core.api import problems
 from execution import api as execution
 from execution import api_outputs as outputs
@@ -29,6 +30,7 @@ _NUMBER = r"(?P<number>[1-9][0-9]{0,8})"
 _HEX = "[0-9a-fA-F]"
 _UUID = rf"{_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}}"
 _ID = f"(?P<execution_id>{_UUID})"
+_RECOUNT = f"(?P<recount_id>{_UUID})"
 _OUTPUT = f"(?P<output_id>{_UUID})"
 _JOB = f"(?P<job_id>{_UUID})"
 
@@ -75,6 +77,11 @@ urlpatterns = [
     _endpoint(f"executions/{_ID}", execution.ExecutionDetail),
     _endpoint(f"executions/{_ID}/cancel", execution.ExecutionCancel),
     _endpoint(f"executions/{_ID}/trial", trials.ExecutionTrial),
+    _endpoint(f"loaders/{_CODE}/recounts", recounts.RecountList),
+    _endpoint(f"loaders/{_CODE}/lateness", recounts.LoaderLateness),
+    _endpoint(f"recounts/{_RECOUNT}", recounts.RecountDetail),
+    _endpoint(f"recounts/{_RECOUNT}/reload", recounts.RecountReload),
+    _endpoint(f"recounts/{_RECOUNT}/decline", recounts.RecountDecline),
     _endpoint("backfill", backfill.BackfillList),
     _endpoint("backfill/preview", backfill.BackfillPreview),
     _endpoint(f"backfill/{_JOB}", backfill.BackfillDetail),

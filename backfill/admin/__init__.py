@@ -2,5 +2,6 @@
 
 from backfill.admin.job import BackfillJobAdmin
 from backfill.admin.links import jobs_address, submit_address
+from backfill.admin.recount import RecountAdmin
 
-__all__ = ["BackfillJobAdmin", "jobs_address", "submit_address"]
+__all__ = ["BackfillJobAdmin", "RecountAdmin", "jobs_address", "submit_address"]

@@ -1,6 +1,7 @@
 """Models of the backfill app."""
 
 from backfill.models.job import BackfillJob
+from backfill.models.recount_pass import RecountPass
 from backfill.models.run import BackfillRun
 
-__all__ = ["BackfillJob", "BackfillRun"]
+__all__ = ["BackfillJob", "BackfillRun", "RecountPass"]

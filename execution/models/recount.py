@@ -10,6 +10,7 @@ from django.db import models
 from core.ids import uuid7
 from execution.models.history import LoadHistory
 from execution.recount.counting import Difference
+from loaders.models import Loader
 
 MOST_DIFFERENCES = 2000
 """Grains that are listed; a re-count that finds more is cut there and says so."""
@@ -36,6 +37,13 @@ class Recount(models.Model):
     }
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    loader = models.ForeignKey(
+        Loader,
+        to_field="loader_code",
+        db_column="loader_code",
+        on_delete=models.PROTECT,
+        related_name="recounts",
+    )
     load_history = models.OneToOneField(
         LoadHistory, on_delete=models.PROTECT, related_name="recount"
     )

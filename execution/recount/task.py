@@ -72,6 +72,7 @@ def _record(claimed: Claimed, counter: GrainCounter, found: Sequence[Difference]
     """The comparison, the execution's end and, as the last statement, the lock."""
     now = database_now()
     Recount.objects.create(
+        loader_id=claimed.loader_code,
         load_history_id=claimed.history_id,
         state=_state_of(found),
         age_seconds=int((now - claimed.window.end).total_seconds()),

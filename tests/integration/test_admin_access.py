@@ -23,6 +23,7 @@ from execution.models import (
     LoaderExecutionLock,
     LoadHistory,
     MaintenanceJob,
+    Recount,
     Replica,
     RunStatus,
     Trigger,
@@ -49,6 +50,7 @@ MODELS = {
     "loaders_loaderversion": (EVERYBODY, frozenset()),
     "loaders_sourcedatabase": (ENTITLED, ADMIN),
     "execution_loadhistory": (EVERYBODY, frozenset()),
+    "execution_recount": (EVERYBODY, frozenset()),
     "execution_coverageinterval": (EVERYBODY, frozenset()),
     "signals_outputversion": (EVERYBODY, frozenset()),
     "backfill_backfilljob": (EVERYBODY, WRITERS),
@@ -82,6 +84,7 @@ ACTIONS = {
     "accounts_team": {"dissolve": ADMIN},
     "execution_loadhistory": {"cancel": WRITERS},
     "signals_outputversion": {"restore": WRITERS},
+    "execution_recount": {"reload": WRITERS, "decline": WRITERS},
     "backfill_backfilljob": {
         "approve": DECIDERS,
         "reject": DECIDERS,
@@ -93,8 +96,8 @@ ACTIONS = {
 }
 """Who may press a model's buttons. Those that ask something first answer with their page."""
 
-ASKS_FIRST = {"watermark", "teams", "reject", "test-query", "dry-run"}
-ANSWER_NEEDED = {"watermark", "reject", "test-query", "dry-run"}
+ASKS_FIRST = {"watermark", "teams", "reject", "test-query", "dry-run", "reload", "decline"}
+ANSWER_NEEDED = ASKS_FIRST - {"teams"}
 """The form comes back: it lacks something, or the source allows no trials."""
 
 
@@ -142,6 +145,16 @@ class Place:
         coverage = CoverageInterval.objects.create(
             loader=loader, range_from=window[0], range_to=window[1], state="FAILED"
         )
+        recount = Recount.objects.create(
+            loader=loader,
+            load_history=self.execution,
+            state="WAITS",
+            age_seconds=60,
+            found_records=1,
+            late_records=0,
+            lost_records=1,
+            grains=[(START.isoformat(), 2, 1)],
+        )
         output = OutputVersion.objects.create(
             loader=loader,
             window_from=window[0],
@@ -179,6 +192,7 @@ class Place:
             "execution_loadhistory": self.execution,
             "execution_coverageinterval": coverage,
             "signals_outputversion": output,
+            "execution_recount": recount,
             "execution_loaderexecutionlock": lock,
             "execution_replica": replica,
             "execution_maintenancejob": upkeep,
@@ -332,7 +346,7 @@ def test_every_page_of_the_console_is_in_these_tables() -> None:
         "loaders_sourcedatabase_do",
         "accounts_team_do",
     }
-    known |= {"signals_outputversion_do", "backfill_backfilljob_do"}
+    known |= {"signals_outputversion_do", "execution_recount_do", "backfill_backfilljob_do"}
     assert names(admin.site.urls[0]) - known - WITHOUT_ROLE - OTHER == set()
 
 

@@ -14,7 +14,7 @@ from django.urls import get_resolver, reverse
 
 from audit.models import AuditEvent
 from backfill.models import BackfillJob
-from execution.models import LoadHistory
+from execution.models import LoadHistory, Recount
 from loaders.models import Loader, LoaderVersion, SourceDatabase
 from signals.models import OutputVersion
 from tests.support.scenes import START
@@ -79,7 +79,11 @@ def _filled(template: str) -> list[str]:
     """The addresses of all objects that a template stands for."""
     if "{execution_id}" in template:
         return [template.format(execution_id=pk) for pk in _executions()]
-    models: dict[str, Any] = {"job_id": BackfillJob, "output_id": OutputVersion}
+    models: dict[str, Any] = {
+        "job_id": BackfillJob,
+        "output_id": OutputVersion,
+        "recount_id": Recount,
+    }
     for name in models.keys() & set(_NAMED.findall(template)):
         known = list(models[name].objects.values_list("pk", flat=True))
         return [template.format(**{name: pk}) for pk in known or [_NOWHERE]]

@@ -1,0 +1,171 @@
+"""Asking for re-counts: in passes over every loader's time, or by a person (spec 9)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+
+from accounts.roles import SYSTEM, Permission, User, person_of
+from audit.services import record
+from backfill.late.plan import LONGEST_WAIT, Pass, next_recount
+from backfill.models import RecountPass
+from backfill.services.recounts import settle_found
+from backfill.services.work import bounds_of
+from core.clock import database_now
+from core.correlation import set_correlation_id
+from core.errors import PortalError
+from core.ids import uuid7
+from core.window import Window
+from execution.exceptions import PortalAtCapacityError
+from execution.models import LoadHistory, RunStatus, Trigger
+from execution.services import dispatch_window
+from execution.services.dispatch import require_planned
+from execution.windows import NotDue
+from loaders.models import Loader
+from loaders.policies import PurgeStrategy
+from loaders.services import approved_definition, require_on
+
+logger = structlog.get_logger(__name__)
+
+_REST = timedelta(hours=1)
+"""How long a pass rests after a re-count that failed."""
+
+
+@transaction.atomic
+def request_recount(*, user: User, loader: Loader, window: Window) -> LoadHistory:
+    """Queue a re-count of a chosen window, without waiting for it.
+
+    Raises PermissionDeniedError, LoaderNotFoundError, and what `dispatch_window` raises: the window
+    is on the loader's grain and below its watermark.
+    """
+    require_on(user, Permission.BACKFILL, loader)
+    planned = _dispatch(loader, window, user)
+    history = require_planned(planned, loader)
+    record(
+        actor=user,
+        action="recount.request",
+        object_type="loader",
+        object_id=loader.loader_code,
+        after={"executionId": str(history.pk)},
+    )
+    return history
+
+
+def recount_due() -> int:
+    """The maintenance job: follow up what ended, and queue what passes ask next; returns how many
+    were queued. One loader's fault keeps no other waiting."""
+    settle_found()
+    _begin_passes()
+    queued = 0
+    for course_id in _worth_a_look(database_now()):
+        set_correlation_id(str(uuid7()))
+        try:
+            queued += _go_on(course_id)
+        except PortalAtCapacityError:
+            break
+        except PortalError as error:
+            logger.info("recount.not_queued", course=str(course_id), error_code=error.code)
+    return queued
+
+
+def _begin_passes() -> None:
+    """Passes begin with what is old enough now: nobody asks for years at once."""
+    now = database_now()
+    for age in settings.RECOUNT_AGES:
+        seconds = int(age.total_seconds())
+        known = RecountPass.objects.filter(loader=OuterRef("loader_code"), age_seconds=seconds)
+        codes = Loader.objects.runnable().exclude(Exists(known)).values_list("loader_code")
+        RecountPass.objects.bulk_create(
+            (
+                RecountPass(loader_id=code, age_seconds=seconds, counted_until=now - age)
+                for (code,) in codes
+            ),
+            ignore_conflicts=True,
+        )
+
+
+def _worth_a_look(now: datetime) -> list[UUID]:
+    """The passes that may have a window to ask for, or a re-count that has ended; those that have
+    waited longest first."""
+    ages = [int(age.total_seconds()) for age in settings.RECOUNT_AGES]
+    rows = (
+        RecountPass.objects.filter(age_seconds__in=ages, loader__in=Loader.objects.runnable())
+        .filter(loader__state__last_load_timestamp__isnull=False)
+        .filter(Q(rests_until=None) | Q(rests_until__lte=now))
+        .exclude(execution__status=RunStatus.RUNNING)
+        .order_by("counted_until")
+        .values_list(
+            "pk",
+            "age_seconds",
+            "counted_until",
+            "loader__max_query_period_seconds",
+            "loader__state__last_load_timestamp",
+            "execution",
+        )
+    )
+    found = []
+    row: tuple[UUID, int, datetime, int, datetime, UUID | None]
+    for row in rows:  # type: ignore[assignment]  # the stubs take a filter for no proof
+        pk, age, counted_until, period, watermark, execution = row
+        limit = min(now - timedelta(seconds=age), watermark)
+        enough = min(timedelta(seconds=period), LONGEST_WAIT)
+        if execution is not None or limit - counted_until >= enough:
+            found.append(pk)
+    return found
+
+
+@transaction.atomic
+def _go_on(course_id: UUID) -> bool:
+    """Take a pass one window further. Its row is locked, so that two jobs at once ask once."""
+    course = RecountPass.objects.select_for_update(no_key=True).get(pk=course_id)
+    now = database_now()
+    if not _is_free(course) or (course.rests_until is not None and course.rests_until > now):
+        return False
+    loader = Loader.objects.select_related("state", "source_database", "approved_version").get(
+        loader_code=course.loader_id
+    )
+    _, definition = approved_definition(loader)
+    bounds = bounds_of(loader, definition.settings(), now)
+    if bounds.watermark is None:
+        return False
+    age = timedelta(seconds=course.age_seconds)
+    asked = Pass(age, course.counted_until, bounds.watermark, bounds.oldest)
+    window = next_recount(asked, bounds.plan, now)
+    planned = None if window is None else _dispatch(loader, window, SYSTEM)
+    if not isinstance(planned, LoadHistory):
+        return False
+    course.execution = planned
+    course.save()
+    return True
+
+
+def _is_free(course: RecountPass) -> bool:
+    """Whether the pass has no re-count under way; one that ended is reckoned with."""
+    history = course.execution
+    if history is None:
+        return True
+    if history.status == RunStatus.RUNNING:
+        return False
+    if history.status == RunStatus.SUCCESS:
+        course.counted_until = history.query_to_time
+        course.rests_until = None
+    else:
+        course.rests_until = (history.end_time or database_now()) + _REST
+    course.execution = None
+    course.save()
+    return True
+
+
+def _dispatch(loader: Loader, window: Window, user: User) -> LoadHistory | NotDue:
+    return dispatch_window(
+        loader_id=loader.pk,
+        window=window,
+        trigger=Trigger.RECOUNT,
+        purge_strategy=PurgeStrategy.FAIL_ON_DUPLICATE,
+        requested_by=person_of(user),
+    )

@@ -1,0 +1,205 @@
+"""Late data: what comes after a window was loaded is found, and loaded again; fewer records wait
+for a person."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+from rest_framework_simplejwt.tokens import AccessToken
+
+from audit.models import AuditEvent
+from backfill.models import BackfillJob, RecountPass
+from backfill.services.recount_passes import recount_due, request_recount
+from backfill.services.recounts import (
+    decline_recount,
+    lateness_of,
+    reload_recount,
+    settle_found,
+)
+from core.clock import database_now
+from core.window import Window
+from execution.exceptions import LoaderAtCapacityError, WindowBeyondWatermarkError
+from execution.models import CoverageInterval, LoadHistory, Recount, RecountState, Trigger
+from execution.recount.counting import Difference
+from execution.scheduler import cycle
+from loaders.exceptions import InvalidTransitionError, ValidationFailedError
+from loaders.services import disable
+from signals.models import SignalsHistory
+from tests.servers import SourceServer
+from tests.support.gathering import work
+from tests.support.scenes import HOUR, START, Scene, add_orders
+
+FIRST = Window(START, START + 6 * HOUR)
+LATE = (START + timedelta(minutes=70), "EU", "web", 4.0)
+
+
+@pytest.fixture
+def scene(committed_db: Any, request: pytest.FixtureRequest) -> Scene:
+    """An hourly loader whose first six hours are loaded: two orders at 0:05, one at 1:05. Over
+    PostgreSQL, unless a test is parametrised otherwise."""
+    kind = getattr(request, "param", "postgres_source")
+    server: SourceServer = request.getfixturevalue(kind)
+    scene = Scene(server, watermark_policy="WINDOW_END")
+    for minutes in (5, 6, 65):
+        add_orders(server, (START + timedelta(minutes=minutes), "EU", "web", 1.0))
+    assert scene.run().records_loaded == 2
+    return scene
+
+
+def recounted(scene: Scene) -> Recount:
+    """The window, asked again by the operator."""
+    request_recount(user=scene.people.operator, loader=scene.loader, window=FIRST)
+    history = work()
+    assert (history.status, history.trigger) == ("SUCCESS", Trigger.RECOUNT)
+    return Recount.objects.get(load_history=history)
+
+
+def let_backfills_run(scene: Scene) -> None:
+    """Until no job is left over."""
+    while BackfillJob.objects.active().exists():
+        scene.beat()
+        cycle()
+        for history in LoadHistory.objects.filter(status="RUNNING"):
+            scene.execute(history)
+
+
+def test_what_is_as_loaded_changes_nothing(scene: Scene) -> None:
+    before = list(CoverageInterval.objects.values_list("state", "range_from", "range_to"))
+    recount = recounted(scene)
+    assert recount.state == RecountState.SAME
+    assert (recount.found_records, recount.late_records, recount.lost_records) == (3, 0, 0)
+    assert settle_found() == 0
+    assert list(CoverageInterval.objects.values_list("state", "range_from", "range_to")) == before
+
+
+@pytest.mark.parametrize("scene", ["postgres_source", "mariadb_source"], indirect=True)
+def test_late_records_are_found_and_just_their_grain_is_loaded_again(scene: Scene) -> None:
+    add_orders(scene.server, LATE)
+    untouched = SignalsHistory.objects.get(load_time_stamp=START).load_history_id
+
+    recount = recounted(scene)
+    assert recount.state == RecountState.FOUND
+    assert recount.differences == [Difference(START + HOUR, 1, 2)]
+    assert settle_found() == 1
+    assert settle_found() == 0
+    job = BackfillJob.objects.get()
+    assert (job.window, job.origin) == (Window(START + HOUR, START + 2 * HOUR), "re-count")
+    let_backfills_run(scene)
+
+    assert SignalsHistory.objects.get(load_time_stamp=START + HOUR).rec_count == 2
+    assert SignalsHistory.objects.get(load_time_stamp=START).load_history_id == untouched
+    assert recounted(scene).state == RecountState.SAME
+
+
+def test_fewer_records_wait_for_a_person(scene: Scene) -> None:
+    scene.server.execute("DELETE FROM orders WHERE amount = 1.0")
+    recount = recounted(scene)
+    assert (recount.state, recount.lost_records) == (RecountState.WAITS, 3)
+    assert settle_found() == 0
+    assert not BackfillJob.objects.exists()
+
+    with pytest.raises(ValidationFailedError):
+        reload_recount(user=scene.people.operator, recount=recount, reason=" ")
+    reload_recount(user=scene.people.operator, recount=recount, reason="Test orders.")
+    with pytest.raises(InvalidTransitionError):
+        decline_recount(user=scene.people.operator, recount=recount, reason="No.")
+    event = AuditEvent.objects.get(action="recount.decide")
+    assert event.after["reason"] == "Test orders."
+    let_backfills_run(scene)
+    assert not SignalsHistory.objects.exists()
+
+
+def test_a_person_may_leave_what_is_loaded(scene: Scene) -> None:
+    scene.server.execute("DELETE FROM orders WHERE amount = 1.0")
+    recount = recounted(scene)
+    decline_recount(user=scene.people.operator, recount=recount, reason="The source was cleaned.")
+    assert Recount.objects.get().state == RecountState.DECLINED
+    assert SignalsHistory.objects.count() == 2
+    assert not BackfillJob.objects.exists()
+
+
+def test_a_re_count_keeps_runs_off_its_window_and_stays_below_the_watermark(scene: Scene) -> None:
+    with pytest.raises(WindowBeyondWatermarkError):
+        request_recount(
+            user=scene.people.operator,
+            loader=scene.loader,
+            window=Window(START + 6 * HOUR, START + 12 * HOUR),
+        )
+    request_recount(user=scene.people.operator, loader=scene.loader, window=FIRST)
+    with pytest.raises(LoaderAtCapacityError):
+        request_recount(user=scene.people.operator, loader=scene.loader, window=FIRST)
+
+
+def test_a_re_count_that_fails_tells_nothing_about_coverage(scene: Scene) -> None:
+    before = list(CoverageInterval.objects.values_list("state", "range_from", "range_to"))
+    scene.server.execute("DROP TABLE orders")
+    request_recount(user=scene.people.operator, loader=scene.loader, window=FIRST)
+    history = work()
+    assert history.status == "FAILED"
+    assert not Recount.objects.exists()
+    assert list(CoverageInterval.objects.values_list("state", "range_from", "range_to")) == before
+    scene.loader.state.refresh_from_db()
+    assert scene.loader.state.consecutive_failures == 0
+
+
+def test_passes_ask_for_what_is_old_enough_once(scene: Scene) -> None:
+    assert recount_due() == 0  # a pass begins with what is old enough now
+    course = RecountPass.objects.get()
+    course.counted_until = START
+    course.save()
+
+    assert recount_due() == 1
+    assert recount_due() == 0
+    assert work().window == FIRST
+    assert recount_due() == 0
+    course.refresh_from_db()
+    assert course.counted_until == FIRST.end
+
+
+def test_a_pass_rests_after_a_failure_and_goes_on_with_the_same_window(scene: Scene) -> None:
+    recount_due()
+    RecountPass.objects.update(counted_until=START)
+    scene.server.execute("ALTER TABLE orders RENAME TO away")
+    assert recount_due() == 1
+    assert work().status == "FAILED"
+    assert recount_due() == 0
+    course = RecountPass.objects.get()
+    assert course.rests_until is not None
+    assert course.rests_until > database_now()
+    scene.server.execute("ALTER TABLE away RENAME TO orders")
+    RecountPass.objects.update(rests_until=database_now())
+    assert recount_due() == 1
+    assert work().window == FIRST
+
+
+def test_a_disabled_loader_is_not_asked(scene: Scene) -> None:
+    recount_due()
+    RecountPass.objects.update(counted_until=START)
+    disable(user=scene.people.operator, loader=scene.loader)
+    assert recount_due() == 0
+
+
+def test_lateness_is_told_by_api_and_page(scene: Scene) -> None:
+    add_orders(scene.server, LATE)
+    recount = recounted(scene)
+    buckets, wanted = lateness_of(scene.loader)
+    assert [(bucket.late, bucket.records) for bucket in buckets] == [(1, 4)]
+    assert wanted == timedelta(hours=24)
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {AccessToken.for_user(scene.people.viewer)}")
+    told = client.get("/api/v1/loaders/ORDERS_HOURLY/lateness").json()
+    assert told["suggestedLatenessSeconds"] == 86400
+    listed = client.get("/api/v1/loaders/ORDERS_HOURLY/recounts").json()["results"]
+    assert [one["lateRecords"] for one in listed] == [1]
+    client.force_login(scene.people.operator)
+    page = client.get(f"/admin/execution/recount/{recount.pk}/change/").content.decode()
+    assert "2026-01-01 01:00:00" in page
+    asked = client.post(
+        "/api/v1/loaders/ORDERS_HOURLY/recounts",
+        {"fromTime": "2026-01-01T06:00:00Z", "toTime": "2026-01-01T00:00:00Z"},
+        format="json",
+    )
+    assert asked.status_code == 403  # a viewer's token
