@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from django.conf import settings
 
+from audit import outbox
 from audit.pruning import prune_expired
 from audit.sealing import seal_all, seal_recent
 from core.clock import database_now
@@ -27,6 +28,8 @@ TRIALS = "trial results"
 SEALS = "audit seals"
 LATE_SEALS = "late audit seals"
 AUDIT_RETENTION = "audit retention"
+EVENTS = "event numbers"
+EVENT_RETENTION = "event retention"
 
 
 def register_jobs() -> None:
@@ -41,6 +44,8 @@ def register_jobs() -> None:
     register(SEALS, Every(timedelta(seconds=30)), seal_recent)
     register(LATE_SEALS, Every(timedelta(hours=1)), seal_all, at_start=True)
     register(AUDIT_RETENTION, Every(timedelta(days=1)), prune_expired)
+    register(EVENTS, Every(timedelta(minutes=1)), outbox.number_all)
+    register(EVENT_RETENTION, Every(timedelta(hours=1)), outbox.prune_expired)
 
 
 def settle_captures() -> int:

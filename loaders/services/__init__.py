@@ -18,6 +18,7 @@ from loaders.services.evidence import (
     waiting_packs,
 )
 from loaders.services.fitness import approved_definition, check_source, report_tampering
+from loaders.services.following import follow_events
 from loaders.services.reach import require_on, require_reach
 from loaders.services.sources import create_source, get_source, update_source
 from loaders.services.teams import set_teams
@@ -40,6 +41,7 @@ __all__ = [
     "evidence_of",
     "expire_stale_requests",
     "finish_evidence",
+    "follow_events",
     "get_loader",
     "get_source",
     "get_version",
