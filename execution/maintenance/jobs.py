@@ -14,7 +14,7 @@ from execution.maintenance.locks import delete_released_locks, end_stale_locks
 from execution.maintenance.registry import register
 from execution.maintenance.schedule import Cron, Every
 from execution.trials.upkeep import forget_old_trials
-from loaders.services import expire_stale_requests
+from loaders.services import expire_stale_requests, look_at_accounts
 from signals.outputs import delete_expired_outputs
 from signals.partitions import ensure_partitions_ahead
 
@@ -22,6 +22,7 @@ STALE_LOCKS = "stale locks"
 RELEASED_LOCKS = "released locks"
 PARTITIONS = "partitions ahead"
 REQUESTS = "expired requests"
+ACCOUNTS = "source accounts"
 CAPTURES = "raw capture"
 OUTPUTS = "output versions"
 TRIALS = "trial results"
@@ -38,6 +39,7 @@ def register_jobs() -> None:
     register(RELEASED_LOCKS, Cron(settings.LOCK_CLEANUP_CRON), delete_released_locks)
     register(PARTITIONS, Every(timedelta(days=1)), make_partitions_ahead, at_start=True)
     register(REQUESTS, Every(timedelta(hours=1)), expire_stale_requests)
+    register(ACCOUNTS, Every(timedelta(hours=1)), look_at_accounts)
     register(CAPTURES, Every(timedelta(hours=1)), settle_captures, at_start=True)
     register(OUTPUTS, Every(timedelta(hours=1)), delete_expired_outputs)
     register(TRIALS, Every(timedelta(hours=1)), forget_old_trials)

@@ -1,5 +1,6 @@
 """Use cases of sources and loaders: permission, compare-and-set, audit event, return."""
 
+from loaders.services.account_looks import look_at_accounts
 from loaders.services.approval import approve, expire_stale_requests, reject, submit
 from loaders.services.archiving import archive_loader
 from loaders.services.definitions import (
@@ -49,6 +50,7 @@ __all__ = [
     "inspect_source",
     "keep_verdict",
     "last_evidence",
+    "look_at_accounts",
     "move_watermark",
     "reject",
     "renew_evidence",
