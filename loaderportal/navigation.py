@@ -45,7 +45,7 @@ _GROUPS: tuple[tuple[str, tuple[_Item, ...]], ...] = (
     (
         "Administration",
         (
-            _Item("Audit trail", "fact_check", "audit_auditevent", Permission.MANAGE_USERS),
+            _Item("Audit trail", "fact_check", "audit_auditevent", Permission.READ_AUDIT),
             _Item("Users", "group", "auth_user", Permission.MANAGE_USERS),
             _Item("Teams", "groups", "accounts_team", Permission.MANAGE_USERS),
         ),

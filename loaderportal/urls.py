@@ -14,6 +14,7 @@ from django.views.generic import RedirectView
 
 from accounts import api as accounts
 from backfill import api as backfill
+from accounts import api_audit as audit
 from core.api import problems
 from execution import api as execution
 from execution import api_outputs as outputs
@@ -92,6 +93,7 @@ urlpatterns = [
     _endpoint(f"admin/res/db-sources/{_CODE}/teams", grants.SourceTeams),
     _endpoint(f"admin/res/db-sources/{_CODE}/test", loaders.SourceTest),
     _endpoint(f"admin/res/db-sources/{_CODE}/inspect", loaders.SourceInspect),
+    _endpoint("audit", audit.AuditTrail),
     _endpoint("events", events.EventList),
     _endpoint("signals/query", signals.SignalsQueryView),
 ]

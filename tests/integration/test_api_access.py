@@ -69,6 +69,7 @@ ENDPOINTS: dict[str, dict[str, frozenset[Role]]] = {
     "admin/res/db-sources/SHOP/teams": {"GET": ADMINS, "PUT": ADMINS},
     "admin/res/db-sources/SHOP/test": {"POST": ADMINS},
     "admin/res/db-sources/SHOP/inspect": {"POST": ADMINS},
+    "audit": {"GET": ADMINS},
     "events": {"GET": ALL},
     "signals/query": {"GET": ALL},
 }
