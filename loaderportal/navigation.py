@@ -19,6 +19,7 @@ class _Item:
     icon: str
     model: str
     permission: Permission = Permission.VIEW
+    page: str = "changelist"
 
 
 _GROUPS: tuple[tuple[str, tuple[_Item, ...]], ...] = (
@@ -31,6 +32,7 @@ _GROUPS: tuple[tuple[str, tuple[_Item, ...]], ...] = (
             _Item("Backfills", "update", "backfill_backfilljob"),
             _Item("Coverage", "view_timeline", "execution_coverageinterval"),
             _Item("Output versions", "restore_page", "signals_outputversion"),
+            _Item("Governance", "rule", "loaders_loader", page="governance"),
         ),
     ),
     (
@@ -72,7 +74,7 @@ def environment(_: HttpRequest) -> list[str]:
 
 
 def _entry(item: _Item, user: User) -> dict[str, Any]:
-    link = reverse(f"admin:{item.model}_changelist")
+    link = reverse(f"admin:{item.model}_{item.page}")
     entry: dict[str, Any] = {"title": item.title, "icon": item.icon, "link": link}
     if item.model == "loaders_loaderversion":
         waiting = waiting_for(user).count()

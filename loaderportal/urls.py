@@ -20,7 +20,7 @@ from execution import api as execution
 from execution import api_outputs as outputs
 from execution import api_trials as trials
 from loaderportal import health
-from loaders.api import events
+from loaders.api import events, governance
 from loaders.api import teams as grants
 from loaders.api import views as loaders
 from signals import api as signals
@@ -94,6 +94,7 @@ urlpatterns = [
     _endpoint(f"admin/res/db-sources/{_CODE}/test", loaders.SourceTest),
     _endpoint(f"admin/res/db-sources/{_CODE}/inspect", loaders.SourceInspect),
     _endpoint("audit", audit.AuditTrail),
+    _endpoint("governance", governance.GovernanceReport),
     _endpoint("events", events.EventList),
     _endpoint("signals/query", signals.SignalsQueryView),
 ]

@@ -1,4 +1,4 @@
-"""Opaque cursors, newest first (spec 10)."""
+"""Pages of answers: opaque cursors, newest first; numbered pages of what is computed (spec 10)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from rest_framework.exceptions import NotFound
-from rest_framework.pagination import CursorPagination
+from rest_framework.pagination import CursorPagination, PageNumberPagination
 
 
 class NewestFirstPagination(CursorPagination):
@@ -40,3 +40,11 @@ class LatestFirstPagination(NewestFirstPagination):
 
     def check_position(self, text: str) -> None:
         datetime.fromisoformat(text)
+
+
+class NumberedPagination(PageNumberPagination):
+    """Pages of 100, at most 1000, of a list that is made anew for each request."""
+
+    page_size = 100
+    page_size_query_param = "page_size"
+    max_page_size = 1000

@@ -20,6 +20,7 @@ from loaders.services.evidence import (
 )
 from loaders.services.fitness import approved_definition, check_source, report_tampering
 from loaders.services.following import follow_events
+from loaders.services.governance import export_governance_report, governance_report
 from loaders.services.reach import require_on, require_reach
 from loaders.services.sources import create_source, get_source, update_source
 from loaders.services.teams import set_teams
@@ -41,11 +42,13 @@ __all__ = [
     "enable",
     "evidence_of",
     "expire_stale_requests",
+    "export_governance_report",
     "finish_evidence",
     "follow_events",
     "get_loader",
     "get_source",
     "get_version",
+    "governance_report",
     "has_edited",
     "inspect_source",
     "keep_verdict",
