@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import time
 from datetime import datetime, timedelta
 from typing import Any
@@ -254,6 +255,19 @@ def test_the_page_shows_counts_filters_and_links(people: People, loader: Loader)
     assert "Nothing to complain about." in nothing
     odd = client.get(PAGE, {"rule": "NONE", "severity": "grave"}).content.decode()
     assert "Findings 1 to 2 of 2" in odd
+
+
+def test_the_sidebar_says_where_one_is(people: People, loader: Loader) -> None:
+    client = client_of(people.admin)
+    listed = reverse("admin:loaders_loader_changelist")
+    for page, marked in (
+        (PAGE, PAGE),
+        (listed, listed),
+        (reverse("admin:loaders_loader_change", args=[loader.pk]), listed),
+        (reverse("admin:index"), reverse("admin:index")),
+    ):
+        shown = client.get(page).content.decode()
+        assert re.findall(r'href="([^"]*)" class="[^"]* active"', shown) == [marked], page
 
 
 def test_the_download_is_whole_and_audited(people: People, loader: Loader) -> None:
