@@ -13,8 +13,8 @@ from django.urls.resolvers import URLPattern
 from django.views.generic import RedirectView
 
 from accounts import api as accounts
-from backfill import api as backfill
 from accounts import api_audit as audit
+from backfill import api as backfill
 from core.api import problems
 from execution import api as execution
 from execution import api_outputs as outputs

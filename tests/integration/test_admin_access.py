@@ -333,8 +333,7 @@ def test_every_page_of_the_console_is_in_these_tables() -> None:
         "loaders_sourcedatabase_do",
         "accounts_team_do",
     }
-    known |= {"signals_outputversion_do", "backfill_backfilljob_do"}
-    known |= {"signals_outputversion_do", "loaders_loader_governance"}
+    known |= {"signals_outputversion_do", "backfill_backfilljob_do", "loaders_loader_governance"}
     assert names(admin.site.urls[0]) - known - WITHOUT_ROLE - OTHER == set()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.db import connection, transaction
@@ -36,6 +37,12 @@ def age(days: int, *told: str) -> None:
     with connection.cursor() as cursor:
         for code in told:
             cursor.execute(DAYS_AGO, [days, code])
+
+
+def test_every_kind_of_event_stands_in_the_docs() -> None:
+    doc = (Path(__file__).parents[2] / "docs" / "events.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ")[0] for line in doc.splitlines() if line.startswith("| ")]
+    assert {f"| {kind}" for kind in LoaderEvent.Kind.values} <= set(rows)
 
 
 def test_what_rolls_back_is_never_told() -> None:
