@@ -11,7 +11,7 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -22,9 +22,11 @@ from unfold.forms import AdminPasswordChangeForm
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget
 
 from accounts.admin_access import PortalModelAdmin, ServiceForm
-from accounts.roles import Permission, Role, roles_of
+from accounts.audit_trail import audit_events
+from accounts.roles import Permission, PermissionDeniedError, Role, roles_of
 from accounts.users import create_user, password_was_changed, password_was_set, update_user
 from audit.admin import AuditEventColumns
+from audit.models import AuditEvent
 from core.display import Tone, badge, instant_text
 
 _ROLE_TEXTS = {
@@ -38,7 +40,13 @@ _ROLE_TEXTS = {
 class AuditEventAdmin(AuditEventColumns, PortalModelAdmin):
     """The audit trail."""
 
-    view_permission = Permission.MANAGE_USERS
+    view_permission = Permission.READ_AUDIT
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEvent]:
+        try:
+            return audit_events(user=request.user)
+        except PermissionDeniedError as error:  # Django looks for the object first
+            raise PermissionDenied(error.message) from None
 
 
 class UserForm(ServiceForm):

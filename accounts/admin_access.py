@@ -136,7 +136,7 @@ class PortalModelAdmin(ModelAdmin):  # type: ignore[misc] # django-unfold is not
     ) -> HttpResponse:
         """What happened to the object is in the audit trail, for those who may read it."""
         found = self.get_object(request, object_id)
-        if found is None or not self.audited_as or not may(request.user, Permission.MANAGE_USERS):
+        if found is None or not self.audited_as or not may(request.user, Permission.READ_AUDIT):
             raise PermissionDenied
         return redirect(audit_address(self.audited_as, str(found)))
 

@@ -31,6 +31,7 @@ class Permission(StrEnum):
     SET_LOG_LEVELS = "set_log_levels"
     ARCHIVE = "archive"
     MANAGE_USERS = "manage_users"
+    READ_AUDIT = "read_audit"
     MANAGE_KEYS = "manage_keys"
 
 
@@ -50,6 +51,7 @@ ROLE_TABLE: dict[Permission, frozenset[Role]] = {
     Permission.SET_LOG_LEVELS: _ADMINS,
     Permission.ARCHIVE: _ADMINS,
     Permission.MANAGE_USERS: _ADMINS,
+    Permission.READ_AUDIT: _ADMINS,
     Permission.MANAGE_KEYS: _ADMINS,
 }
 
@@ -64,6 +66,7 @@ _DOING: dict[Permission, str] = {
     Permission.SET_LOG_LEVELS: "set log levels",
     Permission.ARCHIVE: "archive loaders",
     Permission.MANAGE_USERS: "manage users",
+    Permission.READ_AUDIT: "read the audit trail",
     Permission.MANAGE_KEYS: "rotate encryption keys",
 }
 

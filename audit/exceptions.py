@@ -19,3 +19,25 @@ class PruningNotGrantedError(TerminalError):
 
     code = "AUDIT_PRUNING_NOT_GRANTED"
     status = HTTPStatus.CONFLICT
+
+
+class EventCursorInvalidError(TerminalError):
+    """What stands as `after` is no cursor that this portal gave."""
+
+    code = "EVENT_CURSOR_INVALID"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class EventsExpiredError(TerminalError):
+    """Events behind the cursor are past their retention: the follower has missed some."""
+
+    code = "EVENTS_EXPIRED"
+    status = HTTPStatus.GONE
+
+
+class EventsReplacedError(TerminalError):
+    """The cursor belongs to events that this database does not hold: it was restored from an older
+    copy."""
+
+    code = "EVENTS_REPLACED"
+    status = HTTPStatus.GONE

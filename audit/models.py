@@ -1,6 +1,8 @@
-"""AuditEvent with its seals, and LoaderEvent (spec 2)."""
+"""AuditEvent with its seals, and LoaderEvent with its stream (spec 2)."""
 
 from __future__ import annotations
+
+from uuid import UUID
 
 from django.conf import settings
 from django.db import models
@@ -101,7 +103,8 @@ class AuditCheckpoint(models.Model):
 
 
 class LoaderEvent(models.Model):
-    """Outbox row, written in the same transaction as what it tells."""
+    """Outbox row, written in the same transaction as what it tells. `details` hold codes and
+    counts: no SQL, no words or data of a source."""
 
     class Kind(models.TextChoices):
         """What happened."""
@@ -113,7 +116,9 @@ class LoaderEvent(models.Model):
         BACKFILL_ENDED = "BACKFILL_ENDED"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    at = models.DateTimeField(auto_now_add=True)
+    at = models.DateTimeField(db_default=ClockTimestamp(), editable=False)
+    """The database's clock."""
+
     kind = models.CharField(max_length=32, choices=Kind.choices)
     loader_code = models.CharField(max_length=64)
     execution_id = models.UUIDField(null=True)
@@ -121,11 +126,49 @@ class LoaderEvent(models.Model):
     window_to = models.DateTimeField(null=True)
     details = models.JSONField(default=dict)
     correlation_id = models.CharField(max_length=64)
+    number = models.BigIntegerField(null=True, unique=True, editable=False)
+    """Place in the stream, given after the commit (`audit.outbox`); None until then."""
 
     class Meta:
         db_table = "loader_event"
         ordering = ("at",)
-        indexes = [models.Index(fields=["loader_code", "at"])]
+        indexes = [
+            models.Index(fields=["loader_code", "number"], name="loader_event_of_loader"),
+            models.Index(
+                fields=["at", "id"],
+                name="loader_event_not_numbered",
+                condition=models.Q(number__isnull=True),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.loader_code}"
+
+
+class EventStream(models.Model):
+    """The one row that says how far events are numbered and how far they were pruned. Its row lock
+    lets one session number or prune at a time. It outlives the events, so that no number is ever
+    given twice; the ids let a restored database be told from the one it replaced."""
+
+    KEY = 1
+
+    key = models.PositiveSmallIntegerField(primary_key=True, default=KEY)
+    last_number = models.BigIntegerField(default=0)
+    last_id = models.UUIDField(default=UUID(int=0))
+    pruned_number = models.BigIntegerField(default=0)
+    """Events up to this one are gone."""
+
+    pruned_id = models.UUIDField(default=UUID(int=0))
+
+    class Meta:
+        db_table = "loader_event_stream"
+        constraints = [
+            models.CheckConstraint(condition=models.Q(key=1), name="loader_event_stream_once"),
+            models.CheckConstraint(
+                condition=models.Q(pruned_number__lte=models.F("last_number")),
+                name="loader_event_stream_order",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"events {self.pruned_number + 1} to {self.last_number}"

@@ -291,6 +291,12 @@ VARIABLES = (
         default=7,
     ),
     Variable(
+        "LOADERPORTAL_EVENT_RETENTION_DAYS",
+        "How long events can be followed, in days (see `events.md`).",
+        whole_number(),
+        default=30,
+    ),
+    Variable(
         "LOADERPORTAL_DEFAULT_GRAIN_SECONDS",
         "Grain of a loader that sets none, in seconds.",
         whole_number(),

@@ -183,5 +183,5 @@ def _links(user: User, loader: Loader) -> Iterable[tuple[str, str]]:
     yield "Coverage", f"{reverse('admin:execution_coverageinterval_changelist')}?{by_code}"
     yield "Output versions", f"{reverse('admin:signals_outputversion_changelist')}?{by_code}"
     yield "Versions", f"{reverse('admin:loaders_loaderversion_changelist')}?{by_id}"
-    if may(user, Permission.MANAGE_USERS):
+    if may(user, Permission.READ_AUDIT):
         yield "Audit trail", audit_address("loader", loader.loader_code)

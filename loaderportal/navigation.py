@@ -9,7 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
-from accounts.roles import Permission, User, may
+from accounts.roles import Permission, may
 from loaders.admin.version import waiting_address, waiting_for
 
 
@@ -19,6 +19,12 @@ class _Item:
     icon: str
     model: str
     permission: Permission = Permission.VIEW
+    page: str = "changelist"
+
+    @property
+    def name(self) -> str:
+        """Of the page's address."""
+        return f"{self.model}_{self.page}"
 
 
 _GROUPS: tuple[tuple[str, tuple[_Item, ...]], ...] = (
@@ -32,6 +38,7 @@ _GROUPS: tuple[tuple[str, tuple[_Item, ...]], ...] = (
             _Item("Late data", "history_toggle_off", "execution_recount"),
             _Item("Coverage", "view_timeline", "execution_coverageinterval"),
             _Item("Output versions", "restore_page", "signals_outputversion"),
+            _Item("Governance", "rule", "loaders_loader", page="governance"),
         ),
     ),
     (
@@ -46,7 +53,7 @@ _GROUPS: tuple[tuple[str, tuple[_Item, ...]], ...] = (
     (
         "Administration",
         (
-            _Item("Audit trail", "fact_check", "audit_auditevent", Permission.MANAGE_USERS),
+            _Item("Audit trail", "fact_check", "audit_auditevent", Permission.READ_AUDIT),
             _Item("Users", "group", "auth_user", Permission.MANAGE_USERS),
             _Item("Teams", "groups", "accounts_team", Permission.MANAGE_USERS),
         ),
@@ -61,7 +68,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         home = {"title": "Home", "icon": "home", "link": reverse("admin:index")}
         groups.append({"items": [home]})
     for title, items in _GROUPS:
-        shown = [_entry(item, request.user) for item in items if may(request.user, item.permission)]
+        shown = [_entry(item, request) for item in items if may(request.user, item.permission)]
         if shown:
             groups.append({"title": title, "items": shown})
     return groups
@@ -72,11 +79,24 @@ def environment(_: HttpRequest) -> list[str]:
     return [f"{settings.DEPLOYMENT_ENVIRONMENT} · all times UTC", "info"]
 
 
-def _entry(item: _Item, user: User) -> dict[str, Any]:
-    link = reverse(f"admin:{item.model}_changelist")
-    entry: dict[str, Any] = {"title": item.title, "icon": item.icon, "link": link}
+def _entry(item: _Item, request: HttpRequest) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "title": item.title,
+        "icon": item.icon,
+        "link": reverse(f"admin:{item.name}"),
+        "active": _is_at(item, request),
+    }
     if item.model == "loaders_loaderversion":
-        waiting = waiting_for(user).count()
+        waiting = waiting_for(request.user).count()
         if waiting:
             entry |= {"badge": str(waiting), "badge_variant": "warning", "link": waiting_address()}
     return entry
+
+
+def _is_at(item: _Item, request: HttpRequest) -> bool:
+    """Whether the request is for the entry's page or, of a model's list, one of its objects."""
+    name = getattr(request.resolver_match, "url_name", None) or ""
+    if name == item.name:
+        return True
+    others = {other.name for _, items in _GROUPS for other in items}
+    return item.page == "changelist" and name.startswith(f"{item.model}_") and name not in others

@@ -13,6 +13,7 @@ from django.urls.resolvers import URLPattern
 from django.views.generic import RedirectView
 
 from accounts import api as accounts
+from accounts import api_audit as audit
 from backfill import api as backfill
 from backfill import api_recounts as recounts
 from core.api import problems
@@ -20,6 +21,7 @@ from execution import api as execution
 from execution import api_outputs as outputs
 from execution import api_trials as trials
 from loaderportal import health
+from loaders.api import events, governance
 from loaders.api import teams as grants
 from loaders.api import views as loaders
 from signals import api as signals
@@ -98,6 +100,9 @@ urlpatterns = [
     _endpoint(f"admin/res/db-sources/{_CODE}/teams", grants.SourceTeams),
     _endpoint(f"admin/res/db-sources/{_CODE}/test", loaders.SourceTest),
     _endpoint(f"admin/res/db-sources/{_CODE}/inspect", loaders.SourceInspect),
+    _endpoint("audit", audit.AuditTrail),
+    _endpoint("governance", governance.GovernanceReport),
+    _endpoint("events", events.EventList),
     _endpoint("signals/query", signals.SignalsQueryView),
 ]
 

@@ -1,12 +1,13 @@
-"""Opaque cursors, newest first (spec 10)."""
+"""Pages of answers: opaque cursors, newest first; numbered pages of what is computed (spec 10)."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from rest_framework.exceptions import NotFound
-from rest_framework.pagination import CursorPagination
+from rest_framework.pagination import CursorPagination, PageNumberPagination
 
 
 class NewestFirstPagination(CursorPagination):
@@ -15,14 +16,35 @@ class NewestFirstPagination(CursorPagination):
     page_size = 50
     page_size_query_param = "page_size"
     max_page_size = 500
-    ordering = "-id"
+    ordering: str | tuple[str, ...] = "-id"
 
     def decode_cursor(self, request: Any) -> Any:
         """The cursor of the request. Raises NotFound for one that we can't have made."""
         cursor = super().decode_cursor(request)
         if cursor is not None and cursor.position is not None:
             try:
-                UUID(str(cursor.position))
+                self.check_position(str(cursor.position))
             except ValueError:
                 raise NotFound(self.invalid_cursor_message) from None
         return cursor
+
+    def check_position(self, text: str) -> None:
+        """Raise ValueError for what can't be a value of the first field that orders."""
+        UUID(text)
+
+
+class LatestFirstPagination(NewestFirstPagination):
+    """The same for rows with a time of the database's, `at`, which counts rather than the id."""
+
+    ordering = ("-at", "-id")
+
+    def check_position(self, text: str) -> None:
+        datetime.fromisoformat(text)
+
+
+class NumberedPagination(PageNumberPagination):
+    """Pages of 100, at most 1000, of a list that is made anew for each request."""
+
+    page_size = 100
+    page_size_query_param = "page_size"
+    max_page_size = 1000

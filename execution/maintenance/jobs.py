@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from django.conf import settings
 
+from audit import outbox
 from audit.pruning import prune_expired
 from audit.sealing import seal_all, seal_recent
 from core.clock import database_now
@@ -13,7 +14,7 @@ from execution.maintenance.locks import delete_released_locks, end_stale_locks
 from execution.maintenance.registry import register
 from execution.maintenance.schedule import Cron, Every
 from execution.trials.upkeep import forget_old_trials
-from loaders.services import expire_stale_requests
+from loaders.services import expire_stale_requests, look_at_accounts
 from signals.outputs import delete_expired_outputs
 from signals.partitions import ensure_partitions_ahead
 
@@ -21,12 +22,15 @@ STALE_LOCKS = "stale locks"
 RELEASED_LOCKS = "released locks"
 PARTITIONS = "partitions ahead"
 REQUESTS = "expired requests"
+ACCOUNTS = "source accounts"
 CAPTURES = "raw capture"
 OUTPUTS = "output versions"
 TRIALS = "trial results"
 SEALS = "audit seals"
 LATE_SEALS = "late audit seals"
 AUDIT_RETENTION = "audit retention"
+EVENTS = "event numbers"
+EVENT_RETENTION = "event retention"
 
 
 def register_jobs() -> None:
@@ -35,12 +39,15 @@ def register_jobs() -> None:
     register(RELEASED_LOCKS, Cron(settings.LOCK_CLEANUP_CRON), delete_released_locks)
     register(PARTITIONS, Every(timedelta(days=1)), make_partitions_ahead, at_start=True)
     register(REQUESTS, Every(timedelta(hours=1)), expire_stale_requests)
+    register(ACCOUNTS, Every(timedelta(hours=1)), look_at_accounts)
     register(CAPTURES, Every(timedelta(hours=1)), settle_captures, at_start=True)
     register(OUTPUTS, Every(timedelta(hours=1)), delete_expired_outputs)
     register(TRIALS, Every(timedelta(hours=1)), forget_old_trials)
     register(SEALS, Every(timedelta(seconds=30)), seal_recent)
     register(LATE_SEALS, Every(timedelta(hours=1)), seal_all, at_start=True)
     register(AUDIT_RETENTION, Every(timedelta(days=1)), prune_expired)
+    register(EVENTS, Every(timedelta(minutes=1)), outbox.number_all)
+    register(EVENT_RETENTION, Every(timedelta(hours=1)), outbox.prune_expired)
 
 
 def settle_captures() -> int:

@@ -10,6 +10,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -21,6 +22,7 @@ from core.display import NOTHING, Tone, badge, instant_text, span_text
 from core.encrypted_fields import unreadable
 from loaders.admin.actions import APPROVE, ARCHIVE, COPY, DISABLE, ENABLE, REJECT, SUBMIT, WATERMARK
 from loaders.admin.forms import LoaderForm
+from loaders.admin.governance import governance_page
 from loaders.admin.teams import TEAMS
 from loaders.dialects import DatabaseType
 from loaders.models import ApprovalStatus, Loader, LoadStatus
@@ -139,6 +141,15 @@ class LoaderAdmin(ActionPageAdmin):
     list_select_related = ("state", "source_database")
     search_fields = ("loader_code", "description", "owning_team", "source_database__db_code")
     search_help_text = "Code, description, team or source"
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.governance_view)
+        return [path("governance/", view, name="loaders_loader_governance"), *super().get_urls()]
+
+    def governance_view(self, request: HttpRequest) -> HttpResponse:
+        """The governance report."""
+        context = {**self.admin_site.each_context(request), "model_admin": self}
+        return governance_page(request, context)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Loader]:
         found: QuerySet[Loader] = super().get_queryset(request)

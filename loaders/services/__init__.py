@@ -1,5 +1,6 @@
 """Use cases of sources and loaders: permission, compare-and-set, audit event, return."""
 
+from loaders.services.account_looks import look_at_accounts
 from loaders.services.approval import approve, expire_stale_requests, reject, submit
 from loaders.services.archiving import archive_loader
 from loaders.services.definitions import (
@@ -18,6 +19,8 @@ from loaders.services.evidence import (
     waiting_packs,
 )
 from loaders.services.fitness import approved_definition, check_source, report_tampering
+from loaders.services.following import follow_events
+from loaders.services.governance import export_governance_report, governance_report
 from loaders.services.reach import require_on, require_reach
 from loaders.services.sources import create_source, get_source, update_source
 from loaders.services.teams import set_teams
@@ -39,14 +42,18 @@ __all__ = [
     "enable",
     "evidence_of",
     "expire_stale_requests",
+    "export_governance_report",
     "finish_evidence",
+    "follow_events",
     "get_loader",
     "get_source",
     "get_version",
+    "governance_report",
     "has_edited",
     "inspect_source",
     "keep_verdict",
     "last_evidence",
+    "look_at_accounts",
     "move_watermark",
     "reject",
     "renew_evidence",

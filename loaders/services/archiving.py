@@ -8,7 +8,8 @@ from accounts.roles import Permission, User
 from audit.services import record
 from core.clock import database_now
 from loaders.exceptions import LoaderArchivedError
-from loaders.models import ApprovalStatus, Decision, Loader
+from loaders.models import ApprovalStatus, Loader
+from loaders.services.drafting import withdraw_request
 from loaders.services.reach import require_on
 
 
@@ -32,9 +33,7 @@ def archive_loader(*, user: User, loader: Loader) -> Loader:
     loader.archived_at = database_now()
     if loader.approval_status == ApprovalStatus.PENDING_APPROVAL:
         loader.approval_status = ApprovalStatus.DRAFT
-    loader.versions.filter(decision=Decision.PENDING).update(
-        decision=Decision.WITHDRAWN, decided_at=loader.archived_at
-    )
+    withdraw_request(loader)
     loader.save()
     record(
         actor=user,

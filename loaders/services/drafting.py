@@ -11,8 +11,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from accounts.roles import User
-from audit.models import AuditEvent
-from audit.services import record
+from audit.models import AuditEvent, LoaderEvent
+from audit.services import emit, record
 from core.clock import database_now
 from loaders.models import ApprovalStatus, Decision, Loader, LoaderVersion, SourceDatabase
 
@@ -35,13 +35,25 @@ def return_to_draft(loader: Loader, *, user: User, because: str) -> None:
         before={"approvalStatus": loader.approval_status},
         after={"because": because},
     )
-    loader.versions.filter(decision=Decision.PENDING).update(
-        decision=Decision.WITHDRAWN, decided_at=database_now()
-    )
+    withdraw_request(loader)
     if loader.approval_status != ApprovalStatus.DRAFT:
         loader.approval_status = ApprovalStatus.DRAFT
         loader.approved_version = None
         loader.save()
+
+
+def withdraw_request(loader: Loader) -> None:
+    """Take back the version that waits for a decision, if any. The caller holds the loader's row
+    lock."""
+    waiting = loader.versions.filter(decision=Decision.PENDING)
+    numbers = list(waiting.values_list("number", flat=True))  # at most one, says a constraint
+    waiting.update(decision=Decision.WITHDRAWN, decided_at=database_now())
+    for number in numbers:
+        emit(
+            kind=LoaderEvent.Kind.DEFINITION_DECIDED,
+            loader_code=loader.loader_code,
+            details={"version": number, "decision": Decision.WITHDRAWN},
+        )
 
 
 def has_edited(user: User, loader: Loader) -> bool:

@@ -12,6 +12,8 @@ from loaders.exceptions import SourceTestFailedError
 from loaders.models import ReadOnlyVerdict, SourceDatabase
 from loaders.services.reach import require_on
 
+TESTED = "source.test"
+
 
 def try_source(*, user: User, source: SourceDatabase) -> ConnectionReport:
     """Connect to the source, look at its clock, TLS and the account's privileges, and leave.
@@ -24,9 +26,15 @@ def try_source(*, user: User, source: SourceDatabase) -> ConnectionReport:
     report = connection_test.test_connection(source.profile(), source.password)
     if report.privileges is not None:
         keep_verdict(source, report.privileges)
+    tell_of_try(user, source, report)
+    return report
+
+
+def tell_of_try(user: User, source: SourceDatabase, report: ConnectionReport) -> None:
+    """Leave the audit event of a try."""
     record(
         actor=user,
-        action="source.test",
+        action=TESTED,
         object_type="source",
         object_id=source.db_code,
         after={
@@ -35,7 +43,6 @@ def try_source(*, user: User, source: SourceDatabase) -> ConnectionReport:
             "canWrite": report.privileges.can_write if report.privileges else None,
         },
     )
-    return report
 
 
 def inspect_source(*, user: User, source: SourceDatabase) -> SourceDatabase:

@@ -86,6 +86,8 @@ COMMANDS = (
     ("loader", "enable", "GOOD_MARIA", "--json"),
     ("loader", "run", "COPIED"),
     ("loader", "run", "COPIED", "--json"),
+    ("governance",),
+    ("governance", "--json"),
     ("check_sources",),
     ("check_sources", "--json"),
 )

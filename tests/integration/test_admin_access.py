@@ -236,6 +236,7 @@ def pages(place: Place) -> list[tuple[str, frozenset[Role]]]:
         ]
     key = [place.people.viewer.pk]
     listed.append((reverse("admin:auth_user_password_change", args=key), ADMIN))
+    listed.append((reverse("admin:loaders_loader_governance"), EVERYBODY))
     return listed
 
 
@@ -346,7 +347,12 @@ def test_every_page_of_the_console_is_in_these_tables() -> None:
         "loaders_sourcedatabase_do",
         "accounts_team_do",
     }
-    known |= {"signals_outputversion_do", "execution_recount_do", "backfill_backfilljob_do"}
+    known |= {
+        "signals_outputversion_do",
+        "execution_recount_do",
+        "backfill_backfilljob_do",
+        "loaders_loader_governance",
+    }
     assert names(admin.site.urls[0]) - known - WITHOUT_ROLE - OTHER == set()
 
 

@@ -74,6 +74,9 @@ ENDPOINTS: dict[str, dict[str, frozenset[Role]]] = {
     "admin/res/db-sources/SHOP/teams": {"GET": ADMINS, "PUT": ADMINS},
     "admin/res/db-sources/SHOP/test": {"POST": ADMINS},
     "admin/res/db-sources/SHOP/inspect": {"POST": ADMINS},
+    "audit": {"GET": ADMINS},
+    "events": {"GET": ALL},
+    "governance": {"GET": ALL},
     "signals/query": {"GET": ALL},
 }
 OPEN = {"auth/login", "auth/refresh"}

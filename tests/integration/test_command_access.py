@@ -39,6 +39,7 @@ ACTS: dict[str, tuple[tuple[str, ...], frozenset[Role]]] = {
     "backfill resume": ((NOWHERE,), EDITORS),
     "backfill cancel": ((NOWHERE,), EDITORS),
     "backfill retry": ((NOWHERE,), EDITORS),
+    "governance": ((), ALL),
     "check_sources": (("MADE_UP",), ADMINS),
     "rotate_keys": ((), ADMINS),
     "verify_audit": ((), ADMINS),

@@ -117,6 +117,8 @@ def console_addresses() -> list[str]:
         found += [reverse(f"admin:{name}_changelist"), reverse(f"admin:{name}_add")]
         if model._meta.model_name not in _LISTS_ONLY:
             found += [reverse(f"admin:{name}_change", args=[pk]) for pk in _worth_a_look(model)]
+    report = reverse("admin:loaders_loader_governance")
+    found += [report, f"{report}?format=csv"]
     loader = Loader.objects.get(loader_code="GOOD_POSTGRES")
     for page in ("history", "delete"):
         found.append(reverse(f"admin:loaders_loader_{page}", args=[loader.pk]))

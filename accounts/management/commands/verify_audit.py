@@ -23,7 +23,7 @@ class VerifyAudit(Act):
         "removed or reordered, and a tail that was cut off. Fails if there is one."
     )
     example = "manage.py verify_audit --late-after 10 --json"
-    needs = Permission.MANAGE_USERS
+    needs = Permission.READ_AUDIT
 
     @classmethod
     def add_arguments(cls, parser: ArgumentParser) -> None:

@@ -1,0 +1,83 @@
+"""`audit/`: the audit trail, read-only (spec 10)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+from rest_framework.generics import ListAPIView
+
+from accounts.audit_trail import audit_events
+from accounts.roles import Permission
+from audit.models import AuditEvent
+from core.api.pagination import LatestFirstPagination
+from core.api.serializers import Strict
+from core.api.views import valid_parameters
+
+
+class AuditParameters(Strict):
+    """What to look for; texts in full."""
+
+    actor = serializers.CharField(max_length=150, default="")
+    action = serializers.CharField(max_length=64, default="")
+    object_type = serializers.CharField(max_length=64, default="")
+    object = serializers.CharField(max_length=64, default="")
+    correlation_id = serializers.CharField(max_length=64, default="")
+    to = serializers.DateTimeField(default=None)
+    cursor = serializers.CharField(required=False)
+    page_size = serializers.CharField(required=False)
+
+    def get_fields(self) -> dict[str, Any]:
+        """`from` is a word of the language."""
+        return {"from": serializers.DateTimeField(default=None), **super().get_fields()}
+
+    def validate(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """A span that ends before it starts is a slip, not an empty one."""
+        if asked["from"] and asked["to"] and asked["from"] >= asked["to"]:
+            raise serializers.ValidationError({"to": ["It must be after `from`."]})
+        return asked
+
+
+class AuditAnswer(serializers.ModelSerializer[AuditEvent]):
+    """One event; `actor` is `system` for the portal itself."""
+
+    actor = serializers.CharField(source="actor_name")
+
+    class Meta:
+        model = AuditEvent
+        fields = (
+            "id",
+            "at",
+            "actor",
+            "source_address",
+            "action",
+            "object_type",
+            "object_id",
+            "before",
+            "after",
+            "correlation_id",
+        )
+
+
+class AuditTrail(ListAPIView[AuditEvent]):
+    """Audit events, latest first, by `actor`, `action`, `objectType`, `object`, `correlationId`,
+    `from` and `to`."""
+
+    needs = {"GET": Permission.READ_AUDIT}
+
+    serializer_class = AuditAnswer
+    pagination_class = LatestFirstPagination
+
+    def get_queryset(self) -> QuerySet[AuditEvent]:
+        asked = valid_parameters(AuditParameters, self.request)
+        return audit_events(
+            user=self.request.user,
+            actor=asked["actor"],
+            action=asked["action"],
+            object_type=asked["object_type"],
+            object_id=asked["object"],
+            correlation_id=asked["correlation_id"],
+            start=asked["from"],
+            end=asked["to"],
+        )

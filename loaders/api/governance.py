@@ -1,0 +1,54 @@
+"""REST endpoint of the governance report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.roles import Permission
+from core.api.pagination import NumberedPagination
+from core.api.serializers import Strict
+from core.api.views import valid_parameters
+from loaders import services
+from loaders.governance.findings import Rule, Severity
+from loaders.governance.presentation import document_of
+
+
+class GovernanceParameters(Strict):
+    """What the report is narrowed to. An empty team is what no team owns."""
+
+    rule = serializers.ChoiceField(list(Rule), default=None)
+    severity = serializers.ChoiceField(list(Severity), default=None)
+    team = serializers.CharField(max_length=128, allow_blank=True, default=None)
+    page = serializers.CharField(required=False)
+    page_size = serializers.CharField(required=False)
+
+
+class GovernanceReport(APIView):
+    """What of loaders, sources and approvals is not as it should be, the gravest first. `counts`
+    are of all that the team's filter lets through, by severity and rule."""
+
+    needs = {"GET": Permission.VIEW}
+
+    def get(self, request: Request) -> Response:
+        asked: dict[str, Any] = valid_parameters(GovernanceParameters, request)
+        report = services.governance_report(
+            user=request.user,
+            rule=asked["rule"],
+            severity=asked["severity"],
+            team=asked["team"],
+        )
+        pages = NumberedPagination()
+        shown = pages.paginate_queryset(report.findings, request, view=self)
+        answer = pages.get_paginated_response([document_of(f) for f in shown or ()])
+        answer.data["counts"] = {
+            "by_severity": report.by_severity,
+            "by_rule": [
+                {"rule": rule, "findings": count} for rule, count in report.by_rule.items()
+            ],
+        }
+        return answer
