@@ -113,7 +113,7 @@ def submitted_definition(version: LoaderVersion) -> Definition:
 
 def trials_of(user: User) -> QuerySet[Trial]:
     """The trials of loaders that the user reaches, newest first."""
-    executions = reachable(user, LoadHistory.objects.filter(trigger=Trigger.DRY_RUN))
+    executions = reachable(user, LoadHistory.objects.filter(trial__isnull=False))
     found: QuerySet[Trial] = Trial.objects.filter(load_history__in=executions).select_related(
         "load_history__loader", "load_history__requested_by"
     )

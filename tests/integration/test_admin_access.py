@@ -26,6 +26,7 @@ from execution.models import (
     Recount,
     Replica,
     RunStatus,
+    Trial,
     Trigger,
 )
 from loaders.models import Loader, LoaderVersion
@@ -145,6 +146,7 @@ class Place:
         coverage = CoverageInterval.objects.create(
             loader=loader, range_from=window[0], range_to=window[1], state="FAILED"
         )
+        Trial.objects.create(load_history=self.execution, kind="DRY_RUN", definition="{}")
         recount = Recount.objects.create(
             loader=loader,
             load_history=self.execution,

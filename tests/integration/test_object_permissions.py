@@ -33,6 +33,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "teams": {"teams": []},
     "reject": {"comment": "No."},
     "watermark": {"watermark": None, "reason": "Begin anew."},
+    "recounts": {"fromTime": "2026-01-01T00:00:00Z", "toTime": "2026-01-01T01:00:00Z"},
+    "reload": {"reason": "So it is."},
+    "decline": {"reason": "Never mind."},
 }
 """Bodies by the address's last word, where an empty one says nothing about the object."""
 
@@ -105,14 +108,23 @@ def addressed(place: Place, path: str) -> tuple[str, str]:
 
 def _object_of(place: Place, path: str) -> Any:
     """What of the place an endpoint with an id is about."""
-    kinds = {"outputs": "signals_outputversion", "backfill": "backfill_backfilljob"}
+    kinds = {
+        "outputs": "signals_outputversion",
+        "backfill": "backfill_backfilljob",
+        "recounts": "execution_recount",
+    }
     return place.objects[kinds.get(path.split("/", maxsplit=1)[0], "execution_loadhistory")]
 
 
 def renamed(answer: Any, place: Place) -> Any:
     """The answer as if it were about what there is not."""
     text = json.dumps(answer)
-    named = ("execution_loadhistory", "signals_outputversion", "backfill_backfilljob")
+    named = (
+        "execution_loadhistory",
+        "execution_recount",
+        "signals_outputversion",
+        "backfill_backfilljob",
+    )
     ids = [place.objects[name].pk for name in named]
     for real, absent in {**ABSENT, **{str(pk): NOWHERE for pk in ids}}.items():
         text = text.replace(real, absent)
