@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import os
 import secrets
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import MySQLdb
 import psycopg
@@ -27,6 +25,7 @@ from loaderportal.demo.postgres_server import PostgresServer, ServerError
 from tests.portal_database import PortalDatabase, make_template, template_name
 from tests.servers import MYSQL_URL, POSTGRES_URL, SourceServer
 from tests.servers.mariadb import MariadbServer, MariadbTestServer
+from tests.servers.places import ThrowAway, places
 from tests.servers.postgres import PostgresTestServer
 from tests.support.evidence import complete_at_once
 
@@ -65,12 +64,14 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def _start_postgres(config: pytest.Config) -> None:
-    directory = Path(tempfile.mkdtemp(prefix="loaderportal-postgres-"))
-    directory.chmod(0o711)
-    server = PostgresServer(directory, durable=False, max_connections=300)
+    place = ThrowAway(places()[0], "loaderportal-postgres-")
+    config.add_cleanup(place.remove)
+    place.path.chmod(0o711)
+    server = PostgresServer(place.path, durable=False, max_connections=300)
     config.add_cleanup(server.remove)
     server.start()
     os.environ[POSTGRES_URL] = server.url()
+    PostgresTestServer.from_url(server.url()).make_logins_cheap()
 
 
 def _start_mariadb(config: pytest.Config) -> None:
