@@ -17,7 +17,6 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection, connections
-from django.db.models.signals import post_save
 from pytest_django.plugin import DjangoDbBlocker
 
 from loaderportal.configuration import parse_database_url
@@ -27,7 +26,7 @@ from tests.servers import MYSQL_URL, POSTGRES_URL, SourceServer
 from tests.servers.mariadb import MariadbServer, MariadbTestServer
 from tests.servers.places import ThrowAway, places
 from tests.servers.postgres import PostgresTestServer
-from tests.support.evidence import complete_at_once
+from tests.support.evidence import packs_complete_at_once
 
 NO_SERVER = 3
 RUN = "LOADERPORTAL_TEST_RUN"
@@ -88,9 +87,8 @@ def evidence_at_once(request: pytest.FixtureRequest) -> Iterator[None]:
     if request.node.get_closest_marker("gathers_evidence"):
         yield
         return
-    post_save.connect(complete_at_once, dispatch_uid="evidence_at_once")
-    yield
-    post_save.disconnect(dispatch_uid="evidence_at_once")
+    with packs_complete_at_once():
+        yield
 
 
 # --- servers and sources ------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from django.db import transaction
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.integration.test_admin_access import Place
+from tests.support.evidence import packs_complete_at_once
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def module_transaction(
 @pytest.fixture(scope="module")
 def one_of_everything(module_transaction: DjangoDbBlocker) -> Place:
     """The place of a file's tests."""
-    with module_transaction.unblock():
+    with module_transaction.unblock(), packs_complete_at_once():
         return Place()
 
 
