@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
+from itertools import chain
 
 import MySQLdb
 import psycopg
@@ -18,15 +19,18 @@ import pytest
 from django.conf import settings
 from django.db import connection, connections
 from pytest_django.plugin import DjangoDbBlocker
+from xdist.remote import Producer
 
 from loaderportal.configuration import parse_database_url
 from loaderportal.demo.postgres_server import PostgresServer, ServerError
+from tests.lanes import LaneScheduling, rank
 from tests.portal_database import PortalDatabase, make_template, template_name
 from tests.servers import MYSQL_URL, POSTGRES_URL, SourceServer
 from tests.servers.mariadb import MariadbServer, MariadbTestServer
 from tests.servers.places import ThrowAway, places
 from tests.servers.postgres import PostgresTestServer
 from tests.support.evidence import packs_complete_at_once
+from tests.timing import slowest_files
 
 NO_SERVER = 3
 RUN = "LOADERPORTAL_TEST_RUN"
@@ -60,6 +64,26 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     os.environ[RUN] = secrets.token_hex(4)
     config.add_cleanup(lambda: postgres.drop_database(template_name(os.environ[RUN])))
     make_template(postgres, os.environ[RUN])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest comes first."""
+    items.sort(key=lambda item: rank(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LaneScheduling:
+    """Distribute lanes in their order, not by how many tests they have."""
+    config.option.loadscopereorder = False
+    return LaneScheduling(config, log)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which files take the time, so that a slow newcomer is seen."""
+    if terminalreporter.config.getoption("numprocesses", default=None):
+        terminalreporter.section("slowest files")
+        for line in slowest_files(chain.from_iterable(terminalreporter.stats.values())):
+            terminalreporter.line(line)
 
 
 def _start_postgres(config: pytest.Config) -> None:
