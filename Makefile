@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
-WORKERS ?= 2
+WORKERS ?= 3
 DURATION ?= 600
 SEED ?= 1
 export DEMO_DIR ?= .demo

@@ -10,25 +10,27 @@ from __future__ import annotations
 
 import os
 import secrets
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
+from itertools import chain
 
 import MySQLdb
 import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection, connections
-from django.db.models.signals import post_save
 from pytest_django.plugin import DjangoDbBlocker
+from xdist.remote import Producer
 
 from loaderportal.configuration import parse_database_url
 from loaderportal.demo.postgres_server import PostgresServer, ServerError
+from tests.lanes import LaneScheduling, rank
 from tests.portal_database import PortalDatabase, make_template, template_name
 from tests.servers import MYSQL_URL, POSTGRES_URL, SourceServer
 from tests.servers.mariadb import MariadbServer, MariadbTestServer
+from tests.servers.places import ThrowAway, places
 from tests.servers.postgres import PostgresTestServer
-from tests.support.evidence import complete_at_once
+from tests.support.evidence import packs_complete_at_once
+from tests.timing import slowest_files
 
 NO_SERVER = 3
 RUN = "LOADERPORTAL_TEST_RUN"
@@ -64,13 +66,35 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     make_template(postgres, os.environ[RUN])
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest comes first."""
+    items.sort(key=lambda item: rank(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LaneScheduling:
+    """Distribute lanes in their order, not by how many tests they have."""
+    config.option.loadscopereorder = False
+    return LaneScheduling(config, log)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which files take the time, so that a slow newcomer is seen."""
+    if terminalreporter.config.getoption("numprocesses", default=None):
+        terminalreporter.section("slowest files")
+        for line in slowest_files(chain.from_iterable(terminalreporter.stats.values())):
+            terminalreporter.line(line)
+
+
 def _start_postgres(config: pytest.Config) -> None:
-    directory = Path(tempfile.mkdtemp(prefix="loaderportal-postgres-"))
-    directory.chmod(0o711)
-    server = PostgresServer(directory, durable=False, max_connections=300)
+    place = ThrowAway(places()[0], "loaderportal-postgres-")
+    config.add_cleanup(place.remove)
+    place.path.chmod(0o711)
+    server = PostgresServer(place.path, durable=False, max_connections=300)
     config.add_cleanup(server.remove)
     server.start()
     os.environ[POSTGRES_URL] = server.url()
+    PostgresTestServer.from_url(server.url()).make_logins_cheap()
 
 
 def _start_mariadb(config: pytest.Config) -> None:
@@ -87,9 +111,8 @@ def evidence_at_once(request: pytest.FixtureRequest) -> Iterator[None]:
     if request.node.get_closest_marker("gathers_evidence"):
         yield
         return
-    post_save.connect(complete_at_once, dispatch_uid="evidence_at_once")
-    yield
-    post_save.disconnect(dispatch_uid="evidence_at_once")
+    with packs_complete_at_once():
+        yield
 
 
 # --- servers and sources ------------------------------------------------------------------------

@@ -7,14 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connections
 
 from accounts.roles import Role
 from loaders.models import ApprovalStatus, Loader, SourceDatabase
 from loaders.services import submit, update_loader
 from tests.portal_database import PortalDatabase
 from tests.servers import SourceServer
-from tests.support.browser import Visitor, chromium, portal_server
+from tests.support.browser import Site, Visitor
 from tests.support.people import person
 from tests.support.scenes import START, Scene, add_orders, order_sql
 
@@ -42,20 +41,17 @@ def scene(committed_db: PortalDatabase, postgres_source: SourceServer) -> Scene:
 
 
 @pytest.fixture
-def visit(
-    scene: Scene, committed_db: PortalDatabase, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Visit]:
+def visit(scene: Scene, site: Site) -> Iterator[Visit]:
     """Let a person sign in. No page may make the browser complain."""
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's loop is not ours
     visitors: list[Visitor] = []
-    with portal_server(committed_db) as address, chromium() as browser:
 
-        def sign_in(user: Any, **options: Any) -> Visitor:
-            visitors.append(Visitor(browser, address, user, **options))
-            return visitors[-1]
+    def sign_in(user: Any, **options: Any) -> Visitor:
+        visitors.append(Visitor(site.browser, site.address, user, **options))
+        return visitors[-1]
 
-        yield sign_in
-        connections.close_all()  # Django keeps one of its own for as long as a loop runs
+    yield sign_in
+    for visitor in visitors:
+        visitor.leave()
     assert [complaint for v in visitors for complaint in v.complaints] == []
 
 

@@ -214,11 +214,6 @@ def _model(name: str) -> Any:
     )
 
 
-@pytest.fixture
-def place() -> Place:
-    return Place()
-
-
 def client_of(user: Any) -> Client:
     client = Client()
     client.force_login(user)

@@ -19,11 +19,6 @@ from tests.support.people import PASSWORD
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def place() -> Place:
-    return Place()
-
-
 def shown_values(client: Client, address: str) -> dict[str, Any]:
     """What a browser would send back from a form that nobody touched, CRLF line ends included."""
     form = client.get(address).context["adminform"].form

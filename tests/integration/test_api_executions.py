@@ -12,11 +12,6 @@ from tests.support.api import Client
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def place() -> Place:
-    return Place()
-
-
 def test_only_one_execution_shows_what_the_source_said(place: Place) -> None:
     operator = Client(place.people.operator)
     (row,) = operator.get("executions")[1]["results"]

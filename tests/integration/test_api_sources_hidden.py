@@ -17,9 +17,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def place() -> Place:
+def place(place: Place) -> Place:
     """Its loader's version 2 waits, over the same source at another address."""
-    place = Place()
     source = place.objects["loaders_sourcedatabase"]
     services.update_source(user=place.people.admin, source=source, values={"host": "moved.example"})
     services.submit(user=place.people.operator, loader=place.loader)

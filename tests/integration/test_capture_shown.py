@@ -17,9 +17,8 @@ CAPTURE = {"path": PATH, "rows": 12_345, "bytes": 67_890}
 
 
 @pytest.fixture
-def place() -> Place:
+def place(place: Place) -> Place:
     """A place whose execution kept its raw rows."""
-    place = Place()
     LoadHistory.objects.update(metadata={"phases": {}, "capture": CAPTURE})
     return place
 

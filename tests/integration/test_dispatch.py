@@ -55,25 +55,15 @@ def scene(committed_db: PortalDatabase, postgres_source: SourceServer) -> Scene:
 
 def dispatch_in_parallel(database: PortalDatabase, loader_codes: list[str]) -> list[str]:
     """Dispatch each of the loaders from a process of its own, all at once; what became of each."""
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.support.dispatch_once", code],
-            cwd=ROOT,
-            env=portal_environment(database),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for code in loader_codes
-    ]
-    for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    return sorted(process.communicate()[0].strip() for process in processes)
+    said = subprocess.run(
+        [sys.executable, "-m", "tests.support.dispatch_once", *loader_codes],
+        cwd=ROOT,
+        env=portal_environment(database),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return sorted(said.stdout.split())
 
 
 def test_of_five_dispatchers_at_once_one_gets_the_loader(

@@ -51,8 +51,7 @@ NEW = {
 
 
 @pytest.fixture
-def place(settings: Any) -> Place:
-    place = Place()
+def place(place: Place, settings: Any) -> Place:
     team = make_team(place.people, "Shop team", *vars(place.people).values())
     place.objects["team"] = team
     settings.OBJECT_PERMISSIONS = True

@@ -40,8 +40,7 @@ MARKS = ("ORDERS_HOURLY", "SHOP", MARKER, ACCOUNT, "SOURCE_SQL_FAILED")
 
 
 @pytest.fixture
-def place(settings: Any) -> Place:
-    place = Place()
+def place(place: Place, settings: Any) -> Place:
     people = place.people
     place.objects["team"] = make_team(people, "Orders team", people.operator, people.approver)
     settings.OBJECT_PERMISSIONS = True

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +28,7 @@ from loaderportal.demo.processes import (
 )
 from tests.servers import MYSQL_URL, SourceServer, new_name, new_password
 from tests.servers.certificates import SERVER_NAMES, Authority
+from tests.servers.places import ThrowAway, places
 
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
@@ -62,6 +63,7 @@ class MariadbServer:
         self.port = port
         self._durable = durable
         self.password = new_password()
+        self._place: ThrowAway | None = None
         self._directory: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -79,7 +81,9 @@ class MariadbServer:
         _program("mariadbd")
         installer = _program("mariadb-install-db")
         account = unprivileged_account("mysql", "nobody")
-        self._directory = directory = _make_directory(account)
+        roots = [Path(tempfile.gettempdir())] if self._durable else places()
+        self._place = _make_place(account, roots)
+        self._directory = directory = self._place.path
         self._install(installer, directory, account)
         (directory / "init.sql").write_text(_init_sql(self.password), encoding="utf-8")
         _certify(directory, account)
@@ -132,9 +136,9 @@ class MariadbServer:
                 self._process.kill()
                 self._process.wait()
             self._process = None
-        if self._directory is not None:
-            shutil.rmtree(self._directory)
-            self._directory = None
+        if self._place is not None:
+            self._place.remove()
+            self._place = self._directory = None
 
     def _install(self, installer: str, directory: Path, account: Account) -> None:
         made = subprocess.run(
@@ -299,13 +303,13 @@ def _program(name: str) -> str:
     return found
 
 
-def _make_directory(account: Account) -> Path:
+def _make_place(account: Account, roots: Sequence[Path]) -> ThrowAway:
     """Make a directory of the server's own where its account can reach it."""
-    for root in (Path(tempfile.gettempdir()), Path("/var/tmp")):
+    for root in (*roots, Path("/var/tmp")):
         if account.can_enter(root) and os.access(root, os.W_OK):
-            directory = Path(tempfile.mkdtemp(prefix="loaderportal-mariadb-", dir=root))
-            os.chown(directory, account.uid, account.gid)
-            return directory
+            place = ThrowAway(root, "loaderportal-mariadb-")
+            os.chown(place.path, account.uid, account.gid)
+            return place
     raise ServerError(f"The account that MariaDB runs as cannot reach {tempfile.gettempdir()}.")
 
 

@@ -42,9 +42,22 @@ class PostgresTestServer:
         """Open an autocommit connection as the superuser; close it, best by `with`."""
         return psycopg.connect(self.url(database), autocommit=True, connect_timeout=10)
 
+    def make_logins_cheap(self) -> None:
+        """Derive the passwords of this server in one step instead of 4,096: they are random and
+        live for minutes, and each of thousands of connections saves its client 2 ms."""
+        with self.admin_connection() as connection:
+            connection.execute("ALTER SYSTEM SET scram_iterations = 1")
+            connection.execute("SET scram_iterations = 1")
+            connection.execute("SELECT pg_reload_conf()")
+            connection.execute(
+                sql.SQL("ALTER ROLE {} PASSWORD {}").format(
+                    sql.Identifier(self.superuser), sql.Literal(self.password)
+                )
+            )
+
     def create_database(self, name: str, template: str = "template0") -> None:
         """Make a database; from `template` when that is no longer in use by anybody."""
-        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
         with self.admin_connection() as connection:
             connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
 

@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, sync_playwright
@@ -81,6 +82,14 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+@dataclass(frozen=True)
+class Site:
+    """A running portal, and a browser to look at it."""
+
+    address: str
+    browser: Browser
+
+
 class Visitor:
     """One signed-in person. Keeps the source of every page opened and what the browser
     complained about."""
@@ -94,6 +103,10 @@ class Visitor:
         self.page.on("console", self._note)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self._sign_in(user)
+
+    def leave(self) -> None:
+        """Close all pages, and forget the sign-in."""
+        self.page.context.close()
 
     def open(self, path: str) -> None:
         """Go to a page of the portal, which must answer with it."""
