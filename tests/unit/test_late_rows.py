@@ -95,6 +95,7 @@ class World:
         st.tuples(
             st.integers(0, LASTS),
             st.one_of(
+                st.just(int(LATENESS.total_seconds())),
                 st.integers(0, int(LATENESS.total_seconds())),
                 st.integers(0, int(AGE.total_seconds())),
             ),
