@@ -187,6 +187,18 @@ VARIABLES = (
         default=30,
     ),
     Variable(
+        "LOADERPORTAL_TOKEN_DAYS",
+        "How long an API token is valid if its owner says nothing, in days.",
+        whole_number(),
+        default=90,
+    ),
+    Variable(
+        "LOADERPORTAL_TOKEN_MAX_DAYS",
+        "How long an API token may be valid at most, in days.",
+        whole_number(maximum=3650),
+        default=365,
+    ),
+    Variable(
         "LOADERPORTAL_REQUEST_DAYS",
         "How long a request for approval waits before it expires and returns to draft, in days.",
         whole_number(),
@@ -317,6 +329,12 @@ def load(environment: Mapping[str, str]) -> dict[str, Any]:
     stale, timeout = (
         values[f"LOADERPORTAL_{name}_HOURS"] for name in ("STALE_LOCK", "EXECUTION_TIMEOUT")
     )
+    days, most = (values[f"LOADERPORTAL_TOKEN_{name}DAYS"] for name in ("", "MAX_"))
+    if days > most:
+        raise ConfigurationError(
+            f"LOADERPORTAL_TOKEN_DAYS ({days}) must not exceed "
+            f"LOADERPORTAL_TOKEN_MAX_DAYS ({most})."
+        )
     if stale <= timeout:
         raise ConfigurationError(
             f"LOADERPORTAL_STALE_LOCK_HOURS ({stale}) must exceed "
