@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -42,6 +43,13 @@ def _cron(text: str) -> str:
     if not croniter.is_valid(text):
         raise ValueError("it must be a cron expression such as 0 2 * * *")
     return text
+
+
+def _networks(text: str) -> list[IPv4Network | IPv6Network]:
+    try:
+        return [ip_network(word) for word in words(text)]
+    except ValueError:
+        raise ValueError("it must list addresses or networks such as 10.0.0.0/8") from None
 
 
 def _role_name(text: str) -> str:
@@ -124,6 +132,13 @@ VARIABLES = (
         "Host names the web server answers to, comma-separated.",
         words,
         default=["localhost", "127.0.0.1", "[::1]"],
+    ),
+    Variable(
+        "LOADERPORTAL_TRUSTED_PROXIES",
+        "Addresses or networks (`10.0.0.0/8`) of the reverse proxies in front, comma-separated: "
+        "their `X-Forwarded-For` says where a request comes from. Nobody else's is believed.",
+        _networks,
+        default=[],
     ),
     Variable(
         "LOADERPORTAL_INSECURE_COOKIES",

@@ -183,6 +183,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
+TRUSTED_PROXIES = _config["LOADERPORTAL_TRUSTED_PROXIES"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not _config["LOADERPORTAL_INSECURE_COOKIES"]
 SESSION_COOKIE_AGE = 12 * 3600
 SECURE_CONTENT_TYPE_NOSNIFF = True
@@ -208,6 +209,7 @@ SIMPLE_JWT = {
     "BLACKLIST_AFTER_ROTATION": True,
 }
 REST_KNOX = {"TOKEN_PREFIX": "lpt_", "AUTH_HEADER_PREFIX": "Bearer"}
+MIGRATION_MODULES = {"knox": None}  # they would make a table for the model that ours replaces
 KNOX_TOKEN_MODEL = "accounts.ApiToken"  # noqa: S105 - the name of a model
 
 LANGUAGE_CODE = "en"

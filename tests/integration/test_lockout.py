@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -245,6 +246,17 @@ def test_old_failures_and_addresses_are_deleted_by_upkeep(people: People) -> Non
     assert delete_old_attempts() == 2
     AccessLog.objects.update(attempt_time=ClockTimestamp() - timedelta(days=31))
     assert delete_old_attempts() == 1
+
+
+def test_behind_a_trusted_proxy_the_client_is_who_the_proxy_names(
+    settings: Any, people: People
+) -> None:
+    settings.TRUSTED_PROXIES = [ip_network("10.0.0.0/8")]
+    body = {"username": OPERATOR, "password": PASSWORD}
+    client = APIClient(REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR=HOME)
+    assert client.post("/api/v1/auth/login", body, format="json").status_code == 200
+    assert AccessLog.objects.get().ip_address == HOME
+    assert events("login")[0].source_address == HOME
 
 
 # --- races --------------------------------------------------------------------------------------
