@@ -22,8 +22,11 @@ from unfold.forms import AdminPasswordChangeForm
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget
 
 from accounts.admin_access import PortalModelAdmin, ServiceForm
+from accounts.admin_actions import ActionPageAdmin, PageAction
 from accounts.audit_trail import audit_events
+from accounts.lockout import lock_ends_at
 from accounts.roles import Permission, PermissionDeniedError, Role, roles_of
+from accounts.sign_in import unlock
 from accounts.users import create_user, password_was_changed, password_was_set, update_user
 from audit.admin import AuditEventColumns
 from audit.models import AuditEvent
@@ -121,7 +124,26 @@ def telling_password_change(page: Callable[..., HttpResponse]) -> Callable[..., 
     return told
 
 
-class PortalUserAdmin(PortalModelAdmin, UserAdmin):  # type: ignore[misc,type-arg]
+def _not_locked(_: Any, user: User) -> str:
+    return "" if lock_ends_at(user.get_username()) else "Sign-in is not locked."
+
+
+def _unlock(actor: Any, user: User) -> str:
+    unlock(actor=actor, user=user)
+    return f"{user.get_username()} can sign in again."
+
+
+UNLOCK = PageAction(
+    "unlock",
+    "Unlock sign-in",
+    "lock_open",
+    Permission.MANAGE_USERS,
+    _not_locked,
+    act=_unlock,
+)
+
+
+class PortalUserAdmin(ActionPageAdmin, UserAdmin):  # type: ignore[misc,type-arg]
     """Users. There are four roles and no other permissions."""
 
     audited_as = "user"
@@ -133,17 +155,19 @@ class PortalUserAdmin(PortalModelAdmin, UserAdmin):  # type: ignore[misc,type-ar
     change_password_form = AdminPasswordChangeForm
     add_form_template = None
     filter_horizontal = ()
+    page_actions = (UNLOCK,)
+    change_form_outer_before_template = "console/user_box.html"
     list_display = ("username", "full_name", "roles", "active", "last_seen")
     list_filter = ("groups", "is_active")
     fieldsets = (
         ("Person", {"fields": ("username", ("first_name", "last_name"), "email")}),
-        ("Access", {"fields": ("role", "is_active", "password_link")}),
+        ("Access", {"fields": ("role", "is_active", "sign_in", "password_link")}),
     )
     add_fieldsets = (
         ("Person", {"fields": ("username", ("first_name", "last_name"), "email")}),
         ("Access", {"fields": ("role", "password1", "password2")}),
     )
-    readonly_fields = ("password_link",)
+    readonly_fields = ("password_link", "sign_in")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         found: QuerySet[User] = super().get_queryset(request)
@@ -177,6 +201,14 @@ class PortalUserAdmin(PortalModelAdmin, UserAdmin):  # type: ignore[misc,type-ar
     @admin.display(description="Last sign-in (UTC)", ordering="last_login")
     def last_seen(self, user: User) -> str:
         return instant_text(user.last_login, empty="Never")
+
+    @admin.display(description="Sign-in")
+    def sign_in(self, user: User) -> SafeString:
+        """Whether failures have locked it; tokens and sessions are not touched by that."""
+        until = lock_ends_at(user.get_username())
+        if until is None:
+            return badge("Not locked", Tone.QUIET)
+        return badge(f"Locked until {instant_text(until)} UTC", Tone.BAD)
 
     @admin.display(description="Password")
     def password_link(self, user: User) -> SafeString:

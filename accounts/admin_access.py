@@ -21,7 +21,8 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AuthenticationForm
 
 from accounts.object_access import is_governed, reachable
-from accounts.roles import Permission, User, may, roles_of
+from accounts.roles import Permission, User, may
+from accounts.sign_in import sign_in
 from audit.services import record
 from core.errors import PortalError
 
@@ -206,24 +207,18 @@ class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class SignInForm(AuthenticationForm):  # type: ignore[misc] # django-unfold is not typed
-    """Sign-in of people who have a role. Both outcomes are in the audit trail."""
+    """Sign-in of people who have a role."""
 
     def clean(self) -> Any:
-        name = str(self.data.get("username", ""))[:64]
-        try:
-            cleaned = super().clean()
-        except ValidationError:
-            record(actor=None, action="login.failed", object_type="user", object_id=name)
-            raise
-        user = self.get_user()
-        if user is not None:
-            record(actor=user, action="login", object_type="user", object_id=user.get_username())
-        return cleaned
-
-    def confirm_login_allowed(self, user: Any) -> None:
-        super().confirm_login_allowed(user)
-        if not roles_of(user):
-            raise ValidationError("Your account has no role yet. Ask an administrator for one.")
+        name, password = (self.cleaned_data.get(each) for each in ("username", "password"))
+        if name is not None and password:
+            try:
+                self.user_cache = sign_in(
+                    request=self.request, username=name, password=password, needs_role=True
+                )
+            except PortalError as error:
+                raise ValidationError(error.message) from None
+        return self.cleaned_data
 
 
 @receiver(user_logged_out, dispatch_uid="audit of signing out of the console")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth import authenticate, get_user_model
+from django.contrib.auth import get_user_model
 from django.utils.crypto import constant_time_compare
 from rest_framework import serializers
 from rest_framework.exceptions import AuthenticationFailed
@@ -18,7 +18,10 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 from rest_framework_simplejwt.tokens import RefreshToken
 from rest_framework_simplejwt.utils import datetime_from_epoch
 
+from accounts.api_tokens import TokenAnswer
+from accounts.models import ApiToken
 from accounts.roles import Permission, User, may, roles_of
+from accounts.sign_in import sign_in
 from audit.services import record
 from core.api.serializers import Strict
 from core.api.views import valid_body
@@ -91,12 +94,8 @@ class LoginView(APIView):
 
     def post(self, request: Request) -> Response:
         body = valid_body(LoginBody, request)
-        name = body["username"]
-        user = authenticate(request, username=name, password=body["password"])
-        if user is None:
-            record(actor=None, action="login.failed", object_type="user", object_id=name[:64])
-            raise AuthenticationFailed("Name or password is wrong.")
-        record(actor=user, action="login", object_type="user", object_id=user.get_username())
+        http_request = request._request  # noqa: SLF001 - documented by DRF
+        user = sign_in(request=http_request, **body)
         return Response(_tokens(PortalRefreshToken.of(user)))
 
 
@@ -132,16 +131,18 @@ class LogoutView(APIView):
 
 
 class MeView(APIView):
-    """The signed-in user and what the user may do."""
+    """The signed-in user, or who a token stands for, and what they may do."""
 
     permission_classes = [IsAuthenticated]
 
     def get(self, request: Request) -> Response:
+        token = request.auth if isinstance(request.auth, ApiToken) else None
         return Response(
             {
                 "username": request.user.get_username(),
                 "roles": sorted(roles_of(request.user)),
                 "permissions": sorted(p for p in Permission if may(request.user, p)),
+                "token": TokenAnswer(token).data if token else None,
             }
         )
 

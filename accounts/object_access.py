@@ -18,7 +18,7 @@ from guardian.models import GroupObjectPermission
 from guardian.shortcuts import assign_perm, get_groups_with_perms, remove_perm
 
 from accounts.models import Team
-from accounts.roles import Role, User, roles_of
+from accounts.roles import Role, User, roles_held, roles_of
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -28,10 +28,14 @@ VISIBLE = "visible_to"
 
 def is_restricted(user: User) -> bool:
     """Whether the user reaches only what a team of theirs was granted. Administrators reach all;
-    who is a viewer and nothing else sees all loaders, and of no one SQL or source."""
+    who is a viewer and nothing else sees all loaders, and of no one SQL or source. A token is bound
+    if its owner is, and if its own role would be: less of a role must not reach further."""
     if not settings.OBJECT_PERMISSIONS:
         return False
-    roles = roles_of(user)
+    return _binds(roles_held(user)) or _binds(roles_of(user))
+
+
+def _binds(roles: frozenset[Role]) -> bool:
     return Role.ADMIN not in roles and roles != {Role.VIEWER}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Any, TypeAlias
@@ -22,6 +23,7 @@ class Permission(StrEnum):
     """One row of the role table."""
 
     VIEW = "view"
+    OWN_TOKENS = "own_tokens"
     VIEW_SQL = "view_sql"
     EDIT_LOADERS = "edit_loaders"
     APPROVE = "approve"
@@ -42,6 +44,7 @@ _ADMINS = frozenset({Role.ADMIN})
 
 ROLE_TABLE: dict[Permission, frozenset[Role]] = {
     Permission.VIEW: _EVERYBODY,
+    Permission.OWN_TOKENS: _EVERYBODY,
     Permission.VIEW_SQL: _OPERATORS | _APPROVERS,
     Permission.EDIT_LOADERS: _OPERATORS,
     Permission.APPROVE: _APPROVERS,
@@ -57,6 +60,7 @@ ROLE_TABLE: dict[Permission, frozenset[Role]] = {
 
 _DOING: dict[Permission, str] = {
     Permission.VIEW: "see loaders",
+    Permission.OWN_TOKENS: "have API tokens",
     Permission.VIEW_SQL: "see loader SQL",
     Permission.EDIT_LOADERS: "create, change and submit loaders",
     Permission.APPROVE: "approve or reject definitions and large backfills",
@@ -70,8 +74,17 @@ _DOING: dict[Permission, str] = {
     Permission.MANAGE_KEYS: "rotate encryption keys",
 }
 
+_INCLUDED: dict[Role, frozenset[Role]] = {
+    Role.VIEWER: frozenset({Role.VIEWER}),
+    Role.OPERATOR: frozenset({Role.VIEWER, Role.OPERATOR}),
+    Role.APPROVER: frozenset({Role.VIEWER, Role.APPROVER}),
+    Role.ADMIN: _EVERYBODY,
+}
+"""Each role with those it includes: whose every permission it has. Operator and approver include
+the viewer and not one another; a test holds this against the table above."""
+
 User: TypeAlias = Any
-"""Whoever acts: Django's user, its AnonymousUser, or `SYSTEM`."""
+"""Whoever acts: Django's user, its AnonymousUser, somebody's token, or `SYSTEM`."""
 
 
 class SystemActor:
@@ -101,8 +114,16 @@ class PermissionDeniedError(TerminalError):
 
 
 def roles_of(user: User) -> frozenset[Role]:
-    """Roles of an active user; a superuser is an admin (and still bound by four eyes), and so is
-    the system (see `may` for what it may not)."""
+    """What an active user may act as; a superuser is an admin (and still bound by four eyes), and
+    so is the system (see `may` for what it may not). A request by a token has the lesser of the
+    token's role and what its owner is now."""
+    held = roles_held(user)
+    limit: Role | None = getattr(user, "token_role", None)
+    return held if limit is None else lesser(held, limit)
+
+
+def roles_held(user: User) -> frozenset[Role]:
+    """Roles of the person, whatever stands for them at the moment."""
     if isinstance(user, SystemActor):
         return frozenset({Role.ADMIN})
     if not getattr(user, "is_active", False) or not user.is_authenticated:
@@ -115,6 +136,23 @@ def roles_of(user: User) -> frozenset[Role]:
         user.__dict__["_portal_roles"] = frozenset(roles)
     found: frozenset[Role] = user.__dict__["_portal_roles"]
     return found
+
+
+def lesser(held: Iterable[Role], limit: Role) -> frozenset[Role]:
+    """What both the roles held and the limit include, told by its greatest roles.
+
+    The limit itself, where a role held includes it; the roles held, where the limit includes
+    them; and of an operator and an approver, who don't include one another, a viewer is left.
+    """
+    common = {role for each in held for role in _INCLUDED[each]} & _INCLUDED[limit]
+    return frozenset(
+        role for role in common if not any(role in _INCLUDED[other] - {other} for other in common)
+    )
+
+
+def includes(held: Iterable[Role], role: Role) -> bool:
+    """Whether somebody with these roles may all that the role may."""
+    return any(role in _INCLUDED[each] for each in held)
 
 
 def may(user: User, permission: Permission) -> bool:
@@ -137,6 +175,15 @@ def require_person(user: User) -> None:
         raise PermissionDeniedError(
             "Only a person may submit, approve or reject a definition, not the system. At the "
             "command line, name yourself by --as."
+        )
+
+
+def require_sign_in(user: User) -> None:
+    """Raise PermissionDeniedError for a token: with a stolen one, nobody may make themselves a
+    second way in that outlives its end."""
+    if getattr(user, "token_role", None) is not None:
+        raise PermissionDeniedError(
+            "A token may not make, change or revoke tokens, users or passwords. Sign in yourself."
         )
 
 

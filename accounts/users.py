@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from psycopg.errors import UniqueViolation
 
 from accounts.models import Team
-from accounts.roles import Permission, Role, User, require
+from accounts.roles import Permission, Role, User, require, require_sign_in
 from audit.services import record
 from core.errors import TerminalError
 
@@ -32,6 +32,7 @@ def create_user(*, actor: User, password: str, values: Mapping[str, Any]) -> Por
     """Add a user with one role who may enter the console. Raises PermissionDeniedError,
     UserInvalidError."""
     require(actor, Permission.MANAGE_USERS)
+    require_sign_in(actor)
     user = PortalUser(is_staff=True)
     user.set_password(password)
     _apply(user, values)
@@ -46,6 +47,7 @@ def update_user(*, actor: User, user: PortalUser, values: Mapping[str, Any]) -> 
     more. Nobody changes their own role or locks themselves out, so that a portal never loses its
     last administrator by a slip. Raises PermissionDeniedError, UserInvalidError."""
     require(actor, Permission.MANAGE_USERS)
+    require_sign_in(actor)
     user = PortalUser.objects.select_for_update().get(pk=user.pk)
     if user.pk == actor.pk and {"role", "is_active"} & set(values):
         name = "role" if "role" in values else "is_active"

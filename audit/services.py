@@ -29,8 +29,11 @@ def record(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> AuditEvent:
-    """Append an event. `actor` None is the system itself. `before`/`after` hold no secret."""
+    """Append an event. `actor` None is the system itself. `before`/`after` hold no secret. Where a
+    token stood for the actor, `after` says which."""
     is_user = actor is not None and actor.is_authenticated
+    token = getattr(actor, "via_token", "")
+    via = {"via_token": token} if token else {}
     return AuditEvent.objects.create(
         actor=actor if is_user else None,
         actor_name=actor.get_username() if is_user else SYSTEM,
@@ -39,7 +42,7 @@ def record(
         object_type=object_type,
         object_id=object_id,
         before=dict(before or {}),
-        after=dict(after or {}),
+        after={**(after or {}), **via},
         correlation_id=correlation_id(),
     )
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import django.contrib.auth.admin  # noqa: F401 - imported so that it has registered
+import axes.admin  # noqa: F401 - imported so that it has registered
+import django.contrib.auth.admin  # noqa: F401 - the same
 import django_q.admin  # noqa: F401 - the same
+import knox.admin  # noqa: F401 - the same
 import rest_framework_simplejwt.token_blacklist.admin  # noqa: F401 - the same
 from django.contrib import admin
 from django.contrib.auth.models import User
 
 from accounts.admin import AuditEventAdmin, PortalUserAdmin, telling_password_change
 from accounts.admin_teams import TeamAdmin
-from accounts.models import Team
+from accounts.admin_tokens import ApiTokenAdmin
+from accounts.models import ApiToken, Team
 from audit.models import AuditEvent
 from backfill.admin import BackfillJobAdmin, RecountAdmin
 from backfill.models import BackfillJob
@@ -59,3 +62,4 @@ admin.site.register(MaintenanceJob, MaintenanceJobAdmin)
 admin.site.register(AuditEvent, AuditEventAdmin)
 admin.site.register(User, PortalUserAdmin)
 admin.site.register(Team, TeamAdmin)
+admin.site.register(ApiToken, ApiTokenAdmin)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -42,6 +43,13 @@ def _cron(text: str) -> str:
     if not croniter.is_valid(text):
         raise ValueError("it must be a cron expression such as 0 2 * * *")
     return text
+
+
+def _networks(text: str) -> list[IPv4Network | IPv6Network]:
+    try:
+        return [ip_network(word) for word in words(text)]
+    except ValueError:
+        raise ValueError("it must list addresses or networks such as 10.0.0.0/8") from None
 
 
 def _role_name(text: str) -> str:
@@ -126,6 +134,13 @@ VARIABLES = (
         default=["localhost", "127.0.0.1", "[::1]"],
     ),
     Variable(
+        "LOADERPORTAL_TRUSTED_PROXIES",
+        "Addresses or networks (`10.0.0.0/8`) of the reverse proxies in front, comma-separated: "
+        "their `X-Forwarded-For` says where a request comes from. Nobody else's is believed.",
+        _networks,
+        default=[],
+    ),
+    Variable(
         "LOADERPORTAL_INSECURE_COOKIES",
         "Allow cookies over plain HTTP; only for a portal on the local machine.",
         switch,
@@ -185,6 +200,18 @@ VARIABLES = (
         "How long a stopping replica lets its runs finish before it ends them, in seconds.",
         whole_number(minimum=0),
         default=30,
+    ),
+    Variable(
+        "LOADERPORTAL_TOKEN_DAYS",
+        "How long an API token is valid if its owner says nothing, in days.",
+        whole_number(),
+        default=90,
+    ),
+    Variable(
+        "LOADERPORTAL_TOKEN_MAX_DAYS",
+        "How long an API token may be valid at most, in days.",
+        whole_number(maximum=3650),
+        default=365,
     ),
     Variable(
         "LOADERPORTAL_REQUEST_DAYS",
@@ -317,6 +344,12 @@ def load(environment: Mapping[str, str]) -> dict[str, Any]:
     stale, timeout = (
         values[f"LOADERPORTAL_{name}_HOURS"] for name in ("STALE_LOCK", "EXECUTION_TIMEOUT")
     )
+    days, most = (values[f"LOADERPORTAL_TOKEN_{name}DAYS"] for name in ("", "MAX_"))
+    if days > most:
+        raise ConfigurationError(
+            f"LOADERPORTAL_TOKEN_DAYS ({days}) must not exceed "
+            f"LOADERPORTAL_TOKEN_MAX_DAYS ({most})."
+        )
     if stale <= timeout:
         raise ConfigurationError(
             f"LOADERPORTAL_STALE_LOCK_HOURS ({stale}) must exceed "

@@ -41,7 +41,7 @@ def _default(value: Any) -> str:
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     if isinstance(value, list):
-        return f"`{','.join(value)}`"
+        return f"`{','.join(value)}`" if value else "empty"
     if value == socket.gethostname():
         return "host name"
     return f"`{value}`" if value != "" else "empty"

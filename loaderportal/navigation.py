@@ -53,6 +53,7 @@ _GROUPS: tuple[tuple[str, tuple[_Item, ...]], ...] = (
     (
         "Administration",
         (
+            _Item("API tokens", "key", "accounts_apitoken", Permission.OWN_TOKENS),
             _Item("Audit trail", "fact_check", "audit_auditevent", Permission.READ_AUDIT),
             _Item("Users", "group", "auth_user", Permission.MANAGE_USERS),
             _Item("Teams", "groups", "accounts_team", Permission.MANAGE_USERS),

@@ -50,6 +50,8 @@ TRIAL_RETENTION = timedelta(days=_config["LOADERPORTAL_TRIAL_RETENTION_DAYS"])
 RAW_CAPTURE_RETENTION = timedelta(days=_config["LOADERPORTAL_RAW_CAPTURE_DAYS"])
 AUDIT_RETENTION = timedelta(days=_config["LOADERPORTAL_AUDIT_RETENTION_DAYS"])
 EVENT_RETENTION = timedelta(days=_config["LOADERPORTAL_EVENT_RETENTION_DAYS"])
+TOKEN_LIFETIME = timedelta(days=_config["LOADERPORTAL_TOKEN_DAYS"])
+TOKEN_LONGEST_LIFETIME = timedelta(days=_config["LOADERPORTAL_TOKEN_MAX_DAYS"])
 LEASE = timedelta(seconds=_config["LOADERPORTAL_LEASE_SECONDS"])
 DRAIN_SECONDS = _config["LOADERPORTAL_DRAIN_SECONDS"]
 
@@ -71,6 +73,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "rest_framework_simplejwt.token_blacklist",
+    "knox",
+    "axes",
     "simple_history",
     "guardian",
     "django_q",
@@ -87,6 +91,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "loaderportal.urls"
 WSGI_APPLICATION = "loaderportal.wsgi.application"
@@ -158,7 +163,17 @@ Q_CLUSTER = {
     },
 }
 
-AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+# Who is locked out, and when, is decided in `accounts.lockout`; what axes would decide is unused.
+AXES_HANDLER = "accounts.lockout.PortalLockout"
+AXES_LOCKOUT_CALLABLE = "accounts.sign_in.locked_out_page"
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
 ANONYMOUS_USER_NAME = None
 # guardian stores grants; `accounts.object_access` asks for them, never Django's has_perm.
 SILENCED_SYSTEM_CHECKS = ["guardian.W001"]
@@ -168,6 +183,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
+TRUSTED_PROXIES = _config["LOADERPORTAL_TRUSTED_PROXIES"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not _config["LOADERPORTAL_INSECURE_COOKIES"]
 SESSION_COOKIE_AGE = 12 * 3600
 SECURE_CONTENT_TYPE_NOSNIFF = True
@@ -175,6 +191,7 @@ X_FRAME_OPTIONS = "DENY"
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.token_use.ApiTokenAuthentication",
         "rest_framework_simplejwt.authentication.JWTAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
@@ -191,6 +208,9 @@ SIMPLE_JWT = {
     "ROTATE_REFRESH_TOKENS": True,
     "BLACKLIST_AFTER_ROTATION": True,
 }
+REST_KNOX = {"TOKEN_PREFIX": "lpt_", "AUTH_HEADER_PREFIX": "Bearer"}
+MIGRATION_MODULES = {"knox": None}  # they would make a table for the model that ours replaces
+KNOX_TOKEN_MODEL = "accounts.ApiToken"  # noqa: S105 - the name of a model
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

@@ -14,6 +14,7 @@ from django.views.generic import RedirectView
 
 from accounts import api as accounts
 from accounts import api_audit as audit
+from accounts import api_tokens as tokens
 from backfill import api as backfill
 from backfill import api_recounts as recounts
 from core.api import problems
@@ -33,6 +34,7 @@ _HEX = "[0-9a-fA-F]"
 _UUID = rf"{_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}}"
 _ID = f"(?P<execution_id>{_UUID})"
 _RECOUNT = f"(?P<recount_id>{_UUID})"
+_TOKEN = f"(?P<token_id>{_UUID})"
 _OUTPUT = f"(?P<output_id>{_UUID})"
 _JOB = f"(?P<job_id>{_UUID})"
 
@@ -52,6 +54,8 @@ urlpatterns = [
     _endpoint("auth/refresh", accounts.RefreshView),
     _endpoint("auth/logout", accounts.LogoutView),
     _endpoint("auth/me", accounts.MeView),
+    _endpoint("tokens", tokens.TokenList),
+    _endpoint(f"tokens/{_TOKEN}", tokens.TokenDetail),
     _endpoint("sql/validate", loaders.SqlValidate),
     _endpoint("loaders", loaders.LoaderList),
     _endpoint(f"loaders/{_CODE}", loaders.LoaderDetail),

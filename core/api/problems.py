@@ -54,6 +54,7 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
     if isinstance(error, PortalError):
         status, details = int(error.status), error.details
         body = problem(status, error.code, error.message, details)
+        headers |= error.headers
     elif isinstance(error, exceptions.ValidationError):
         fields = error.detail if isinstance(error.detail, dict) else {"body": error.detail}
         body = problem(

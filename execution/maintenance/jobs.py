@@ -6,6 +6,8 @@ from datetime import timedelta
 
 from django.conf import settings
 
+from accounts.lockout import delete_old_attempts
+from accounts.tokens import delete_old_tokens
 from audit import outbox
 from audit.pruning import prune_expired
 from audit.sealing import seal_all, seal_recent
@@ -31,6 +33,8 @@ LATE_SEALS = "late audit seals"
 AUDIT_RETENTION = "audit retention"
 EVENTS = "event numbers"
 EVENT_RETENTION = "event retention"
+TOKENS = "ended tokens"
+SIGN_INS = "old sign-ins"
 
 
 def register_jobs() -> None:
@@ -48,6 +52,8 @@ def register_jobs() -> None:
     register(AUDIT_RETENTION, Every(timedelta(days=1)), prune_expired)
     register(EVENTS, Every(timedelta(minutes=1)), outbox.number_all)
     register(EVENT_RETENTION, Every(timedelta(hours=1)), outbox.prune_expired)
+    register(TOKENS, Every(timedelta(days=1)), delete_old_tokens)
+    register(SIGN_INS, Every(timedelta(days=1)), delete_old_attempts)
 
 
 def settle_captures() -> int:

@@ -78,6 +78,9 @@ DATA_IS_SHOWN = {
 }
 """Where the source's own words are shown, which may quote its data."""
 
+TOKEN_IS_SHOWN = {"POST TokenList": OPERATOR, "POST admin:accounts_apitoken_add": OPERATOR}
+"""Where an API token is shown: when it is made, to who makes it."""
+
 COMMANDS = (
     ("loader", "list"),
     ("loader", "list", "--json"),
@@ -90,6 +93,8 @@ COMMANDS = (
     ("governance", "--json"),
     ("check_sources",),
     ("check_sources", "--json"),
+    ("token", "list"),
+    ("token", "list", "--json"),
 )
 """Commands that show no SQL: nobody asked for it by --sql."""
 
@@ -115,6 +120,7 @@ def try_every_act(work: MarkedWork) -> None:
 def work_a_day(database: PortalDatabase, work: MarkedWork) -> None:
     """Everybody works; much of it fails."""
     work.meet_defects(database)
+    work.make_tokens()
     work.register_sources()
     work.try_bad_sources()
     work.write_loaders()
@@ -227,7 +233,8 @@ def test_no_secret_is_stored_printed_or_answered_but_where_an_entitled_person_as
         try_every_act(work)
         processes = arguments_of(server.pid, replica.pid)
         assert replica.stop() == 0
-    answers = [answer for caller in work.everybody for answer in caller.answers]
+    callers = (*work.everybody, work.machine)
+    answers = [answer for caller in callers for answer in caller.answers]
     unseen = [
         *stored(committed_db),
         *processes,
@@ -240,6 +247,8 @@ def test_no_secret_is_stored_printed_or_answered_but_where_an_entitled_person_as
     asked_for = printed_by_ours("loader", "show", "GOOD_MARIA", "--sql", "--runs", "50")
     assert find([*PASSWORDS, DATUM], [asked_for]) == []
     assert find(SQL_MARKS, [asked_for]) != []
+    assert find(work.tokens, unseen) == []
+    assert {leak.place for leak in find(work.tokens, texts_of(answers))} == places(TOKEN_IS_SHOWN)
     assert find(PASSWORDS, texts_of(answers)) == []
     assert {leak.place for leak in find(SQL_MARKS, texts_of(answers))} == places(SQL_IS_SHOWN)
     assert {leak.place for leak in find([DATUM], texts_of(answers))} == places(DATA_IS_SHOWN)

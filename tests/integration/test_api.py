@@ -244,7 +244,7 @@ def test_a_refresh_token_serves_once_and_logout_revokes_it(people: People) -> No
 def test_me_tells_roles_and_permissions(people: People) -> None:
     _, me = Client(people.approver).get("auth/me")
     assert me["roles"] == ["approver"]
-    assert me["permissions"] == ["approve", "view", "view_sql"]
+    assert me["permissions"] == ["approve", "own_tokens", "view", "view_sql"]
 
 
 @pytest.mark.parametrize(

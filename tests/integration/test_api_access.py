@@ -26,6 +26,8 @@ NOWHERE = "00000000-0000-7000-8000-000000000000"
 ENDPOINTS: dict[str, dict[str, frozenset[Role]]] = {
     "auth/logout": {"POST": ALL},
     "auth/me": {"GET": ALL},
+    "tokens": {"GET": ALL, "POST": ALL},
+    f"tokens/{NOWHERE}": {"GET": ALL, "DELETE": ALL},
     "sql/validate": {"POST": ALL},
     "loaders": {"GET": ALL, "POST": EDITORS},
     "loaders/ORDERS": {"GET": ALL, "PATCH": EDITORS, "DELETE": ADMINS},

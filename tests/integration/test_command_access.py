@@ -43,8 +43,11 @@ ACTS: dict[str, tuple[tuple[str, ...], frozenset[Role]]] = {
     "check_sources": (("MADE_UP",), ADMINS),
     "rotate_keys": ((), ADMINS),
     "verify_audit": ((), ADMINS),
+    "token list": ((), ALL),
+    "token create": (("nightly-export",), ALL),
+    "token revoke": (("00000000-0000-7000-8000-000000000000",), ALL),
 }
-BY_PERSONS_ONLY = {"loader submit"}
+BY_PERSONS_ONLY = {"loader submit", "token create"}
 """What the system may not do, though an admin may."""
 
 WHOEVER_HAS_THE_SHELL = {"runportal", "demo_seed"}

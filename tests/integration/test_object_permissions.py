@@ -71,9 +71,11 @@ def give(place: Place, what: str) -> None:
 
 
 def objects_of_endpoints() -> Iterator[tuple[str, str]]:
-    """Every endpoint that names an object, with its methods."""
+    """Every endpoint that names an object of the loaders' world, with its methods."""
     for path, methods in ENDPOINTS.items():
-        if any(name in path for name in ("ORDERS", SOURCE, NOWHERE)):
+        if not path.startswith("tokens") and any(
+            name in path for name in ("ORDERS", SOURCE, NOWHERE)
+        ):
             yield from ((path, method) for method in methods)
 
 

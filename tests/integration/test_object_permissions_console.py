@@ -33,6 +33,7 @@ NOT_OF_LOADERS = {
     "audit_auditevent",
     "auth_user",
     "accounts_team",
+    "accounts_apitoken",
 }
 """Models that lead to no loader and no source."""
 

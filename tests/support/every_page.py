@@ -12,6 +12,7 @@ from django.contrib import admin
 from django.contrib.auth.models import User
 from django.urls import get_resolver, reverse
 
+from accounts.models import ApiToken
 from audit.models import AuditEvent
 from backfill.models import BackfillJob
 from execution.models import LoadHistory, Recount
@@ -83,6 +84,7 @@ def _filled(template: str) -> list[str]:
         "job_id": BackfillJob,
         "output_id": OutputVersion,
         "recount_id": Recount,
+        "token_id": ApiToken,
     }
     for name in models.keys() & set(_NAMED.findall(template)):
         known = list(models[name].objects.values_list("pk", flat=True))

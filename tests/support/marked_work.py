@@ -4,6 +4,7 @@ what fails at the source, and what the portal itself stumbles over."""
 from __future__ import annotations
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 from accounts.roles import Role
@@ -12,6 +13,7 @@ from loaders.dialects import DatabaseType
 from loaders.models import EvidencePack, Loader, SourceDatabase
 from tests.portal_database import PortalDatabase
 from tests.servers import SourceServer
+from tests.support.leaks import Secret
 from tests.support.marked_sources import (
     NEW,
     REFUSED,
@@ -29,6 +31,8 @@ from tests.support.replica import wait_until
 from tests.support.web import Answer, Caller, WebServer, place_of
 
 NOBODY = "nobody"
+MACHINE = "machine"
+_TOKEN = re.compile(r"lpt_[0-9a-f]{64}")
 _SOURCES = "admin/res/db-sources"
 _ENDS = {
     "GOOD_MARIA": "",
@@ -61,6 +65,8 @@ class MarkedWork:
             callers = threads.map(lambda role: Caller(server, role.value, names[role]), names)
             self.callers = dict(zip(names, callers, strict=True))
         self.nobody = Caller(server, NOBODY)
+        self.machine = Caller(server, MACHINE)
+        self.tokens: list[Secret] = []
         self.viewer, self.operator = self.callers[Role.VIEWER], self.callers[Role.OPERATOR]
         self.approver, self.admin = self.callers[Role.APPROVER], self.callers[Role.ADMIN]
 
@@ -68,6 +74,20 @@ class MarkedWork:
     def everybody(self) -> list[Caller]:
         """All who call, with roles and without."""
         return [*self.callers.values(), self.nobody]
+
+    # --- tokens ---------------------------------------------------------------------------------
+
+    def make_tokens(self) -> None:
+        """At the API and in the console; each is used, and then sent with its last letter wrong."""
+        made = self.operator.api("POST", "tokens", {"name": "by API", "role": "operator"})
+        self._did(made, 201)
+        form = {"name": "by form", "role": "viewer", "days": "30"}
+        page = self.operator.post("/admin/accounts/apitoken/add/", **form).body
+        for how, text in (("by API", made.json["token"]), ("by form", _TOKEN.findall(page)[0])):
+            self.tokens.append(Secret(f"token made {how}", text))
+            for sent, status in ((text, 200), (text[:-1] + "g", 401)):
+                self.machine.token = sent
+                self._did(self.machine.api("GET", "tokens"), status)
 
     # --- sources --------------------------------------------------------------------------------
 

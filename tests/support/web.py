@@ -110,7 +110,7 @@ class Caller:
         self.role = role
         self.answers: list[Answer] = []
         self._cookies: dict[str, str] = {}
-        self._token = ""
+        self.token = ""
         if username is not None:
             self._sign_in(username)
 
@@ -118,8 +118,8 @@ class Caller:
         """Call the API with a JSON body; with text instead, whatever it says."""
         sent = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
         head = {"Content-Type": "application/json"}
-        if self._token:
-            head["Authorization"] = f"Bearer {self._token}"
+        if self.token:
+            head["Authorization"] = f"Bearer {self.token}"
         return self._call(method, API + path, sent.encode() if body is not None else None, head)
 
     def open(self, path: str) -> Answer:
@@ -147,7 +147,7 @@ class Caller:
         assert (home.status, home.place) == (200, "GET admin:index")
         signed = self.api("POST", "auth/login", {"username": username, "password": PASSWORD})
         assert signed.status == 200, signed.body
-        self._token = signed.json["accessToken"]
+        self.token = signed.json["accessToken"]
 
     def _call(self, method: str, path: str, body: bytes | None, head: dict[str, str]) -> Answer:
         connection = http.client.HTTPConnection(HOST, self._port, timeout=60)

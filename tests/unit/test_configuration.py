@@ -46,6 +46,8 @@ def test_a_missing_required_variable_is_named(name: str) -> None:
         ("LOADERPORTAL_THREAD_POOL_SIZE", "0"),
         ("LOADERPORTAL_INSECURE_COOKIES", "perhaps"),
         ("LOADERPORTAL_APP_ROLE", 'app"; DROP ROLE x'),
+        ("LOADERPORTAL_TRUSTED_PROXIES", "10.0.0.300/8"),
+        ("LOADERPORTAL_TOKEN_DAYS", "0"),
         ("LOADERPORTAL_LOCK_CLEANUP_CRON", "every night"),
     ],
 )
@@ -54,6 +56,11 @@ def test_a_malformed_value_is_named_and_never_shown(name: str, value: str) -> No
         load({**GOOD, name: value})
     assert value not in str(caught.value)
     assert "hidden-password" not in str(caught.value)
+
+
+def test_a_tokens_default_life_is_not_longer_than_the_longest() -> None:
+    with pytest.raises(ConfigurationError, match=r"TOKEN_DAYS \(90\) must not exceed"):
+        load({**GOOD, "LOADERPORTAL_TOKEN_MAX_DAYS": "30"})
 
 
 def test_a_lock_is_never_stale_before_its_run_times_out() -> None:

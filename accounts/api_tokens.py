@@ -1,0 +1,89 @@
+"""`tokens/`: API tokens of one's own; everybody's, for administrators (spec 10)."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from rest_framework import serializers
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.models import ApiToken
+from accounts.roles import Permission
+from accounts.tokens import create_token, get_token, revoke_token, tokens_seen_by
+from core.api.serializers import Strict
+from core.api.views import valid_body, valid_parameters
+
+
+class TokenAnswer(serializers.Serializer[ApiToken]):
+    """A token without the token itself: that is shown once, when it is made."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    owner = serializers.CharField(source="user.username")
+    role = serializers.CharField()
+    state = serializers.SerializerMethodField()
+    created_at = serializers.DateTimeField(source="created")
+    expires_at = serializers.DateTimeField(source="expiry")
+    last_used_at = serializers.DateTimeField()
+    revoked_at = serializers.DateTimeField()
+    revoked_by = serializers.CharField(source="revoked_by.username", default=None)
+
+    def get_state(self, token: ApiToken) -> str:
+        """VALID, EXPIRED or REVOKED, by the database's clock."""
+        return token.state.value
+
+
+class TokenBody(Strict):
+    """Body of `POST tokens`."""
+
+    name = serializers.CharField(max_length=64)
+    role = serializers.CharField(max_length=16)
+    expires_in_days = serializers.IntegerField(required=False, min_value=1, max_value=100_000)
+
+
+class TokenFilter(Strict):
+    """Parameters of `GET tokens`, besides those of the pages."""
+
+    owner = serializers.CharField(required=False)
+    cursor = serializers.CharField(required=False)
+    page_size = serializers.CharField(required=False)
+
+
+class TokenList(ListAPIView[ApiToken]):
+    """One's tokens; POST makes one."""
+
+    needs = {"GET": Permission.OWN_TOKENS, "POST": Permission.OWN_TOKENS}
+    serializer_class = TokenAnswer
+
+    def get_queryset(self) -> Any:
+        tokens = tokens_seen_by(self.request.user)
+        owner = valid_parameters(TokenFilter, self.request).get("owner")
+        return tokens.filter(user__username=owner) if owner else tokens
+
+    def post(self, request: Request) -> Response:
+        body = valid_body(TokenBody, request)
+        made = create_token(
+            actor=request.user,
+            name=body["name"],
+            role=body["role"],
+            days=body.get("expires_in_days"),
+        )
+        answer = {**TokenAnswer(made.row).data, "token": made.text}
+        return Response(answer, status=201, headers={"Cache-Control": "no-store"})
+
+
+class TokenDetail(APIView):
+    """One token; DELETE revokes it, and does no harm twice."""
+
+    needs = {"GET": Permission.OWN_TOKENS, "DELETE": Permission.OWN_TOKENS}
+
+    def get(self, request: Request, token_id: UUID) -> Response:
+        return Response(TokenAnswer(get_token(token_id, user=request.user)).data)
+
+    def delete(self, request: Request, token_id: UUID) -> Response:
+        revoke_token(actor=request.user, token=get_token(token_id, user=request.user))
+        return Response(status=204)
