@@ -22,7 +22,16 @@ from backfill.exceptions import (
 )
 from backfill.models import BackfillJob, BackfillRun
 from backfill.scheduling import serve
-from backfill.services import approve, cancel, execute, pause, reject, resume, retry
+from backfill.services import (
+    approve,
+    cancel,
+    execute,
+    expire_requests,
+    pause,
+    reject,
+    resume,
+    retry,
+)
 from backfill.states import JobMode, JobStatus, PauseReason
 from core.errors import PortalError
 from execution.cycle_work import LiveLeft
@@ -277,6 +286,17 @@ def test_a_rejection_says_why(scene: Scene) -> None:
     assert rejected.comment == "Not in the busy season."
     with pytest.raises(BackfillTransitionError, match="nothing to decide"):
         approve(user=scene.people.admin, job=job)
+
+
+def test_a_request_that_nobody_remembers_expires(scene: Scene) -> None:
+    job = large(scene)
+    assert expire_requests() == 0
+    BackfillJob.objects.update(approval_asked_at=START)
+    assert expire_requests() == 1
+    assert (fresh(job).status, fresh(job).error_code) == (
+        JobStatus.CANCELLED,
+        "BACKFILL_REQUEST_EXPIRED",
+    )
 
 
 def test_approve_against_cancel_ends_one_way_or_the_other(scene: Scene) -> None:

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 from django.test import Client as Browser
+from django.test import RequestFactory
 from django.urls import reverse
 
 from backfill.models import BackfillJob
 from backfill.services import cancel
 from backfill.states import JobStatus
 from execution.models import LoadHistory, RunStatus
+from loaderportal.navigation import navigation
 from loaders.models import LoaderState
 from signals.models import SignalsHistory
 from tests.servers import SourceServer
@@ -131,9 +133,19 @@ def test_a_large_job_is_approved_or_rejected_at_the_api(scene: Scene) -> None:
     assert job["status"] == "PENDING_APPROVAL"
     at = f"backfill/{job['id']}"
     assert approver.post(f"{at}/reject")[1]["code"] == "VALIDATION_FAILED"
+    assert [waiting_shown(user) for user in vars(scene.people).values()] == [0, 0, 1, 1]
     _, approved = approver.post(f"{at}/approve", {"comment": "Fine."})
     assert (approved["status"], approved["decidedBy"]) == ("PENDING", "approver-person")
     assert approver.post(f"{at}/reject", {"comment": "No."})[1]["code"] == "INVALID_TRANSITION"
+
+
+def waiting_shown(user: Any) -> int:
+    """What the sidebar counts beside the backfills."""
+    request = RequestFactory().get("/")
+    request.user = user
+    items = [item for group in navigation(request) for item in group["items"]]
+    (entry,) = [item for item in items if item["title"] == "Backfills"]
+    return int(entry.get("badge", 0))
 
 
 def test_nobody_finds_a_job_that_is_not_there(scene: Scene) -> None:
