@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.apps import AppConfig
 
 
@@ -13,6 +15,9 @@ class BackfillConfig(AppConfig):
     def ready(self) -> None:
         from backfill.late.upkeep import register_jobs
         from backfill.scheduling import register_work
+        from backfill.services import expire_requests
+        from execution.maintenance import Every, register
 
         register_work()
         register_jobs()
+        register("expired backfill requests", Every(timedelta(hours=1)), expire_requests)

@@ -49,7 +49,7 @@ def serve_overdue() -> list[str]:
         is_overdue = job.waiting_since is not None and now - job.waiting_since >= PATIENCE
         if not is_overdue or not _is_own_turn(job, now):
             continue
-        outcome = _within(job.id, partial(advance, is_contended=True))
+        outcome = _within(job.id, partial(_advance_prepared, is_contended=True))
         if outcome is Outcome.FULL:
             break
         if outcome is Outcome.DISPATCHED:
@@ -86,18 +86,18 @@ def _serve_job(job: Candidate) -> tuple[Outcome | None, int]:
     many were handed out."""
     count = 0
     while True:
-        outcome = _within(job.id, _advance_prepared)
+        outcome = _within(job.id, partial(_advance_prepared, is_contended=False))
         if outcome is not Outcome.DISPATCHED:
             return outcome, count
         count += 1
 
 
-def _advance_prepared(job_id: UUID) -> Outcome:
+def _advance_prepared(job_id: UUID, *, is_contended: bool) -> Outcome:
     """Make the partitions that a job needs before its first window, never inside a run (spec 2)."""
     beginning = BackfillJob.objects.filter(pk=job_id, status=JobStatus.PENDING).first()
     if beginning is not None:
         ensure_partitions(beginning.window)
-    return advance(job_id, is_contended=False)
+    return advance(job_id, is_contended=is_contended)
 
 
 def queue(now: datetime) -> list[Candidate]:

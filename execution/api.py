@@ -14,9 +14,11 @@ from rest_framework.views import APIView
 
 from accounts.object_access import reachable
 from accounts.roles import Permission, User, may
-from core.api.views import valid_parameters
+from core.api.serializers import Strict
+from core.api.views import valid_body, valid_parameters
 from execution.models import LoadHistory, RunStatus, Trigger
-from execution.services import no_execution, request_cancel, run_now
+from execution.services import disable_and_cancel, no_execution, request_cancel, run_now
+from loaders.api import views as loaders
 from loaders.services import get_loader
 
 _ENCRYPTED = ("source_error", "stack_trace")
@@ -168,6 +170,22 @@ class LoaderRun(APIView):
     def post(self, request: Request, code: str) -> Response:
         loader = get_loader(code, user=request.user)
         return accepted(run_now(user=request.user, loader=loader, trigger=Trigger.API))
+
+
+class DisableBody(Strict):
+    """Body of disable."""
+
+    cancel_runs = serializers.BooleanField(default=False)
+
+
+class LoaderDisable(loaders.LoaderDisable):
+    """Let no new run start; with `cancelRuns`, those under way stop as well."""
+
+    def post(self, request: Request, code: str) -> Response:
+        if valid_body(DisableBody, request)["cancel_runs"]:
+            loader = get_loader(code, user=request.user)
+            disable_and_cancel(user=request.user, loader=loader)
+        return super().post(request, code)
 
 
 def accepted(history: LoadHistory) -> Response:

@@ -29,7 +29,7 @@ from execution.models import (
     SourceBreaker,
     Trigger,
 )
-from execution.services import run_now
+from execution.services import disable_and_cancel, run_now
 from loaders.admin.loader import LoaderAdmin
 from loaders.models import ApprovalStatus, Loader
 from signals.models import SignalsHistory
@@ -66,6 +66,26 @@ def _run(user: User, loader: Loader) -> str:
     return f"A run over {window} UTC is queued."
 
 
+def _runs_to_cancel(_: User, loader: Loader) -> str:
+    active = LoaderExecutionLock.objects.active().filter(loader=loader)
+    return "" if active.exists() else "Nothing of it runs. Disable it by the other button."
+
+
+def _disable_and_cancel(user: User, loader: Loader) -> str:
+    asked = disable_and_cancel(user=user, loader=loader)
+    return f"{loader.loader_code} is disabled. Runs that were asked to stop: {asked}."
+
+
+DISABLE_AND_CANCEL = PageAction(
+    "disable-and-cancel",
+    "Disable and cancel",
+    "cancel",
+    Permission.RUN,
+    _runs_to_cancel,
+    act=_disable_and_cancel,
+    tone="danger",
+    confirm="Disable it and stop what runs of it? What those runs loaded so far is rolled back.",
+)
 RUN = PageAction("run", "Run now", "play_arrow", Permission.RUN, _may_run, act=_run)
 
 
@@ -88,7 +108,14 @@ BACKFILL = PageAction(
 class LoaderPageAdmin(LoaderAdmin):
     """Loaders with their runs, signals and coverage."""
 
-    page_actions = (*LoaderAdmin.page_actions, RUN, BACKFILL, TEST_QUERY, DRY_RUN)
+    page_actions = (
+        *LoaderAdmin.page_actions,
+        RUN,
+        BACKFILL,
+        DISABLE_AND_CANCEL,
+        TEST_QUERY,
+        DRY_RUN,
+    )
 
     def page_context(self, request: HttpRequest, obj: Loader) -> dict[str, Any]:
         now = timezone.now()

@@ -9,7 +9,10 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
-from accounts.roles import Permission, may
+from accounts.object_access import reachable
+from accounts.roles import Permission, User, may
+from backfill.admin import waiting_jobs_address
+from backfill.models import BackfillJob
 from loaders.admin.version import waiting_address, waiting_for
 
 
@@ -87,10 +90,9 @@ def _entry(item: _Item, request: HttpRequest) -> dict[str, Any]:
         "link": reverse(f"admin:{item.name}"),
         "active": _is_at(item, request),
     }
-    if item.model == "loaders_loaderversion":
-        waiting = waiting_for(request.user).count()
-        if waiting:
-            entry |= {"badge": str(waiting), "badge_variant": "warning", "link": waiting_address()}
+    waiting, address = _waiting(item, request.user)
+    if waiting:
+        entry |= {"badge": str(waiting), "badge_variant": "warning", "link": address}
     return entry
 
 
@@ -101,3 +103,13 @@ def _is_at(item: _Item, request: HttpRequest) -> bool:
         return True
     others = {other.name for _, items in _GROUPS for other in items}
     return item.page == "changelist" and name.startswith(f"{item.model}_") and name not in others
+
+
+def _waiting(item: _Item, user: User) -> tuple[int, str]:
+    """How much of that waits for the user's decision, and where it is listed."""
+    if item.model == "loaders_loaderversion":
+        return waiting_for(user).count(), waiting_address()
+    if item.model == "backfill_backfilljob":
+        jobs = reachable(user, BackfillJob.objects.waiting_for(user))
+        return jobs.count(), waiting_jobs_address()
+    return 0, ""

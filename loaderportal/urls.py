@@ -63,7 +63,7 @@ urlpatterns = [
     _endpoint(f"loaders/{_CODE}/approve", loaders.LoaderApprove),
     _endpoint(f"loaders/{_CODE}/reject", loaders.LoaderReject),
     _endpoint(f"loaders/{_CODE}/enable", loaders.LoaderEnable),
-    _endpoint(f"loaders/{_CODE}/disable", loaders.LoaderDisable),
+    _endpoint(f"loaders/{_CODE}/disable", execution.LoaderDisable),
     _endpoint(f"loaders/{_CODE}/copy", loaders.LoaderCopy),
     _endpoint(f"loaders/{_CODE}/log-level", loaders.LoaderLogLevel),
     _endpoint(f"loaders/{_CODE}/watermark", loaders.LoaderWatermark),

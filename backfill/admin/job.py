@@ -68,6 +68,7 @@ class BackfillJobAdmin(ActionPageAdmin):
     """Jobs, newest first."""
 
     audited_as = "backfill"
+    list_fullwidth = True
     add_permission = Permission.BACKFILL
     page_actions = (APPROVE, REJECT, EXECUTE, PAUSE, RESUME, CANCEL, RETRY)
     change_form_outer_before_template = "console/backfill_box.html"

@@ -6,6 +6,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from backfill.models import BackfillJob
+from backfill.states import JobStatus
 from loaders.models import Loader
 
 
@@ -22,4 +23,10 @@ def retry_address(job: BackfillJob) -> str:
 def jobs_address(loader: Loader) -> str:
     """The loader's backfills."""
     query = urlencode({"loader__loader_code__exact": loader.loader_code})
+    return f"{reverse('admin:backfill_backfilljob_changelist')}?{query}"
+
+
+def waiting_jobs_address() -> str:
+    """The backfills that wait for somebody's approval."""
+    query = urlencode({"status__exact": JobStatus.PENDING_APPROVAL.value})
     return f"{reverse('admin:backfill_backfilljob_changelist')}?{query}"

@@ -7,7 +7,9 @@ from datetime import timedelta
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils import timezone
 
+from accounts.roles import Permission, User, may
 from backfill.order import FIRST, LAST, USUAL
 from backfill.states import JobMode, JobStatus, PauseReason, Wait
 from core.ids import uuid7
@@ -28,6 +30,13 @@ class BackfillJobQuerySet(models.QuerySet["BackfillJob"]):
     def going_on(self) -> BackfillJobQuerySet:
         """Jobs that hand out windows as soon as they may."""
         return self.filter(status__in=[JobStatus.PENDING, JobStatus.RUNNING])
+
+    def waiting_for(self, user: User) -> BackfillJobQuerySet:
+        """Jobs that wait for a second person, who may be this user."""
+        if not may(user, Permission.APPROVE):
+            return self.none()
+        own = models.Q(requested_by=user.pk) | models.Q(repinned_by=user.pk)
+        return self.filter(status=JobStatus.PENDING_APPROVAL).exclude(own)
 
     def overlapping(self, window: Window) -> BackfillJobQuerySet:
         """Jobs whose range shares an instant with the window."""
@@ -78,6 +87,9 @@ class BackfillJob(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )
     """Who resumed it with a newer version of the loader."""
+
+    approval_asked_at = models.DateTimeField(default=timezone.now)
+    """Since when a large job waits for a second person."""
 
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"

@@ -18,6 +18,7 @@ from backfill.services.tending import stop_runs, tend
 from backfill.states import JobStatus, PauseReason
 from core.clock import database_now
 from execution.hints import hint_cycle
+from loaders.models import Loader
 from loaders.services import approved_definition, require_on
 
 CANCELLED = "BACKFILL_CANCELLED"
@@ -62,6 +63,9 @@ def resume(*, user: User, job: BackfillJob) -> BackfillJob:
     `approved_definition` raises, and where the version changed, ValidationFailedError and
     WindowBeyondWatermarkError.
     """
+    require_on(user, Permission.BACKFILL, job.loader)
+    # Before the job, as where one is submitted: a new version may mean another range.
+    Loader.objects.select_for_update(no_key=True).get(pk=job.loader.pk)
     found = _own(user, job)
     if found.status != JobStatus.PAUSED:
         raise BackfillTransitionError(
@@ -125,6 +129,7 @@ def _resume_anew(user: User, job: BackfillJob) -> None:
         from_time=planned.window.start,
         to_time=planned.window.end,
         repinned_by=person_of(user),
+        approval_asked_at=database_now(),
         decided_by=None,
         decided_at=None,
         comment="",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 
 from accounts.roles import Permission, User, require_person
@@ -20,6 +21,9 @@ from loaders.services import require_on
 
 REJECTED = "BACKFILL_REJECTED"
 """Error code of a job that an approver rejected."""
+
+EXPIRED = "BACKFILL_REQUEST_EXPIRED"
+"""Error code of a job that nobody decided about."""
 
 
 @transaction.atomic
@@ -54,6 +58,26 @@ def reject(*, user: User, job: BackfillJob, comment: str) -> BackfillJob:
     end(found, JobStatus.CANCELLED, user=user, code=REJECTED, message="An approver rejected it.")
     _tell(user, found, "backfill.reject")
     return found
+
+
+def expire_requests() -> int:
+    """Cancel what has waited for a decision longer than `REQUEST_LIFETIME`: nobody should decide
+    about what nobody remembers. Returns how many."""
+    oldest = database_now() - settings.REQUEST_LIFETIME
+    stale = BackfillJob.objects.filter(
+        status=JobStatus.PENDING_APPROVAL, approval_asked_at__lt=oldest
+    )
+    return sum(_expire(job_id) for job_id in list(stale.values_list("pk", flat=True)))
+
+
+@transaction.atomic
+def _expire(job_id: UUID) -> bool:
+    job = locked_job(job_id, skip_locked=True)
+    if job is None or job.status != JobStatus.PENDING_APPROVAL:
+        return False
+    message = "Nobody decided about it in time."
+    end(job, JobStatus.CANCELLED, code=EXPIRED, message=message)
+    return True
 
 
 def own_request(user: User, job: BackfillJob) -> bool:

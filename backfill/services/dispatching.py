@@ -17,6 +17,7 @@ from backfill.states import JobStatus, Wait
 from core.clock import database_now
 from core.correlation import set_correlation_id
 from core.errors import PortalError, TerminalError
+from core.keyring import DecryptionError
 from core.window import Window
 from execution.exceptions import (
     LoaderAtCapacityError,
@@ -41,7 +42,8 @@ JOB = "backfillJob"
 LOOK_AGAIN = timedelta(seconds=30)
 """How long a job rests whose source is left alone, or that met what the next look will settle."""
 
-_OVERTAKEN = (
+_LOOKED_AT_AGAIN = (
+    DecryptionError,
     LoaderArchivedError,
     LoaderDisabledError,
     LoaderNotApprovedError,
@@ -143,11 +145,11 @@ def _note(job: BackfillJob, *, is_contended: bool) -> None:
 
 
 def _refused(job: BackfillJob, error: PortalError) -> None:
-    """A loader that was changed at this very moment is followed at the next look, and so is what
-    may pass; anything else fails the job."""
+    """A loader that was changed at this very moment is followed at the next look. What may pass,
+    and a key that is missing from the keyring, is waited for. Anything else fails the job."""
     if isinstance(error, DefinitionTamperedError):
         report_tampering(job.loader_id)
-    if isinstance(error, TerminalError) and not isinstance(error, _OVERTAKEN):
+    if isinstance(error, TerminalError) and not isinstance(error, _LOOKED_AT_AGAIN):
         end(job, JobStatus.FAILED, code=error.code, message=error.message)
     else:
         hold(job, Wait.RETRY, LOOK_AGAIN)

@@ -3,6 +3,7 @@
 from execution.services.cancel import no_execution, request_cancel
 from execution.services.claim import Claimed, prepare, take
 from execution.services.commit import commit
+from execution.services.disabling import disable_and_cancel
 from execution.services.dispatch import dispatch, dispatch_window
 from execution.services.failure import record_failure
 from execution.services.outputs import restore_output
@@ -13,6 +14,7 @@ from execution.services.trials import get_trial, request_trial
 __all__ = [
     "Claimed",
     "commit",
+    "disable_and_cancel",
     "dispatch",
     "dispatch_window",
     "get_trial",

@@ -8,6 +8,7 @@ from typing import Any
 
 from accounts.commands import Act, Answer, Call
 from accounts.roles import Permission
+from execution.services import disable_and_cancel
 from loaderportal.commands.naming import LoaderAct, add_code, loader_of, source_of
 from loaders import services
 from loaders.api.serializers import LoaderAnswer
@@ -31,13 +32,24 @@ class DisableLoader(LoaderAct):
     """Let no new run start."""
 
     name = "disable"
-    help = "Disable a loader: no new runs; what runs now ends in its own time."
-    example = "manage.py loader disable PAYMENTS_HOURLY"
+    help = (
+        "Disable a loader: no new runs; what runs now ends in its own time, or with --cancel at "
+        "once."
+    )
+    example = "manage.py loader disable PAYMENTS_HOURLY --cancel"
     needs = Permission.RUN
 
+    @classmethod
+    def add_arguments(cls, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--cancel", action="store_true", help="stop what runs of it too")
+
     def run(self, call: Call) -> Answer:
-        loader = services.disable(user=call.user, loader=loader_of(call))
-        return _answer(call, loader, "is disabled.")
+        loader = loader_of(call)
+        if call.options["cancel"]:
+            asked = disable_and_cancel(user=call.user, loader=loader)
+            return _answer(call, loader, f"is disabled. Runs that were asked to stop: {asked}.")
+        return _answer(call, services.disable(user=call.user, loader=loader), "is disabled.")
 
 
 class ArchiveLoader(LoaderAct):

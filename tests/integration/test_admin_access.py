@@ -76,6 +76,7 @@ ACTIONS = {
         "submit": WRITERS,
         "enable": WRITERS,
         "disable": WRITERS,
+        "disable-and-cancel": WRITERS,
         "run": WRITERS,
         "watermark": WRITERS,
         "test-query": WRITERS,

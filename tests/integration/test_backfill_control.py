@@ -22,14 +22,25 @@ from backfill.exceptions import (
 )
 from backfill.models import BackfillJob, BackfillRun
 from backfill.scheduling import serve
-from backfill.services import approve, cancel, execute, pause, reject, resume, retry
-from backfill.states import JobMode, JobStatus
+from backfill.services import (
+    approve,
+    cancel,
+    execute,
+    expire_requests,
+    pause,
+    reject,
+    resume,
+    retry,
+)
+from backfill.states import JobMode, JobStatus, PauseReason
 from core.errors import PortalError
 from execution.cycle_work import LiveLeft
 from execution.models import LoaderExecutionLock, LoadHistory, RunStatus
 from loaders.exceptions import SelfApprovalError, ValidationFailedError
 from loaders.policies import PurgeStrategy
+from loaders.services import enable
 from tests.servers import SourceServer
+from tests.support.api import Client
 from tests.support.backfills import (
     backfill_scene,
     cycle,
@@ -41,6 +52,7 @@ from tests.support.backfills import (
     windows_of,
     work_off,
 )
+from tests.support.commands import manage
 from tests.support.people import person
 from tests.support.replica import wait_until
 from tests.support.scenes import HOUR, START, Role, Scene
@@ -276,6 +288,17 @@ def test_a_rejection_says_why(scene: Scene) -> None:
         approve(user=scene.people.admin, job=job)
 
 
+def test_a_request_that_nobody_remembers_expires(scene: Scene) -> None:
+    job = large(scene)
+    assert expire_requests() == 0
+    BackfillJob.objects.update(approval_asked_at=START)
+    assert expire_requests() == 1
+    assert (fresh(job).status, fresh(job).error_code) == (
+        JobStatus.CANCELLED,
+        "BACKFILL_REQUEST_EXPIRED",
+    )
+
+
 def test_approve_against_cancel_ends_one_way_or_the_other(scene: Scene) -> None:
     job = large(scene)
     outcomes = at_once(
@@ -284,3 +307,20 @@ def test_approve_against_cancel_ends_one_way_or_the_other(scene: Scene) -> None:
     )
     assert outcomes in (["done", "done"], ["INVALID_TRANSITION", "done"])
     assert fresh(job).status == JobStatus.CANCELLED
+
+
+def test_disabling_with_cancel_stops_what_runs_and_pauses_its_jobs(scene: Scene) -> None:
+    operator = Client(scene.people.operator)
+    job = submitted(scene, to_time=START + 12 * HOUR)
+    cycle(scene)
+    assert operator.post("loaders/ORDERS_HOURLY/disable", {"cancelRuns": "often"})[0] == 422
+    status, answer = operator.post("loaders/ORDERS_HOURLY/disable", {"cancelRuns": True})
+    assert (status, answer["enabled"]) == (200, False)
+    assert [h.error_code for h in execute_all()] == ["CANCELLED"]
+    cycle(scene)
+    assert fresh(job).pause_reason == PauseReason.LOADER_DISABLED
+    assert manage("loader", "disable", "ORDERS_HOURLY", "--cancel").out.endswith("to stop: 0.\n")
+    enable(user=scene.people.operator, loader=scene.loader)
+    set_aside(scene.loader)
+    assert work_off(scene, job).status == JobStatus.SUCCESS
+    assert stamps(scene.loader) == list(range(12))

@@ -201,7 +201,7 @@ def test_what_may_pass_is_tried_again_as_often_as_the_loader_says(
     scene = backfill_scene(postgres_source, max_attempts=2)
     job = submitted(scene, to_time=START + 12 * HOUR)
     with monkeypatch.context() as patch:
-        patch.setattr("execution.engine.connector_for", unreachable)
+        patch.setattr("execution.connecting.connector_for", unreachable)
         cycle(scene)
         execute_all()
         cycle(scene)
@@ -212,7 +212,7 @@ def test_what_may_pass_is_tried_again_as_often_as_the_loader_says(
     BackfillJob.objects.update(retry_at=None)
     cycle(scene)
     assert execute_all()[0].status == RunStatus.SUCCESS
-    monkeypatch.setattr("execution.engine.connector_for", unreachable)
+    monkeypatch.setattr("execution.connecting.connector_for", unreachable)
     failed = work_off(scene, job)
     assert (failed.status, failed.error_code) == (JobStatus.FAILED, "SOURCE_UNREACHABLE")
     tried = BackfillRun.objects.filter(job=job).order_by("pk").values_list("attempt", "status")

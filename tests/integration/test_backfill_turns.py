@@ -8,10 +8,12 @@ import pytest
 from django.db.models import F
 
 from backfill.models import BackfillJob
+from backfill.scheduling import serve
 from backfill.states import JobStatus, Wait
 from core.clock import ClockTimestamp, database_now
+from execution.cycle_work import LiveLeft
 from execution.models import LoaderExecutionLock, Replica
-from loaders.models import LoaderState, SourceDatabase
+from loaders.models import Loader, LoaderState, SourceDatabase
 from tests.servers import SourceServer
 from tests.support.backfills import (
     backfill_scene,
@@ -108,6 +110,17 @@ def test_at_a_source_with_one_connection_live_runs_go_first_too(scene: Scene) ->
     for _ in range(3):
         turn(scene)
     assert last_triggers(4) == ["live", "backfill", "live", "backfill"]
+
+
+def test_a_place_that_came_free_within_a_cycle_is_the_waiting_live_runs(scene: Scene) -> None:
+    """Of its source for one that found none there, any for those who were not even tried."""
+    job = submitted(scene)
+    waiting = Loader.objects.get(loader_code="ALWAYS_DUE").pk
+    for left in (LiveLeft(waiting={waiting}), LiveLeft(is_full=True)):
+        assert serve(left) == []
+        assert fresh(job).waiting_since is not None
+        BackfillJob.objects.update(waiting_since=None)
+    assert serve(LiveLeft()) == [str(job.pk)]
 
 
 def test_backfills_of_a_loader_leave_its_live_run_a_place(

@@ -14,13 +14,14 @@ from django.urls import reverse
 
 from accounts.roles import Role
 from audit.models import AuditEvent
+from backfill import services as backfills
 from core.errors import PortalError
 from execution.models import LoadHistory, RunStatus, TrialKind, Trigger
-from execution.services import request_cancel, request_trial, run_now
+from execution.services import disable_and_cancel, request_cancel, request_trial, run_now
 from loaders import services
 from loaders.models import Loader, LoaderState, LoadStatus
 from tests.integration.test_admin_access import ACCOUNT, MARKER, MODELS, Place, _model, client_of
-from tests.support.scenes import START, make_loader
+from tests.support.scenes import HOUR, START, make_loader
 from tests.support.teams import grant_to, make_team, simulated_source
 
 pytestmark = pytest.mark.django_db
@@ -210,6 +211,13 @@ def test_lists_ask_the_database_no_more_often_with_more_grants(
 # --- services ------------------------------------------------------------------------------------
 
 Act = Callable[[Any, Place], Any]
+WANTED = backfills.Wanted(START, START + HOUR)
+
+
+def job_of(place: Place) -> Any:
+    return place.objects["backfill_backfilljob"]
+
+
 OF_OPERATORS: dict[str, Act] = {
     "update": lambda u, p: services.update_loader(user=u, loader=p.loader, values={}),
     "submit": lambda u, p: services.submit(user=u, loader=p.loader),
@@ -223,8 +231,18 @@ OF_OPERATORS: dict[str, Act] = {
     "try": lambda u, p: request_trial(user=u, loader=p.loader, kind=TrialKind.DRY_RUN),
     "run": lambda u, p: run_now(user=u, loader=p.loader, trigger=Trigger.MANUAL),
     "cancel": lambda u, p: request_cancel(user=u, execution=p.execution),
+    "submit a backfill": lambda u, p: backfills.submit(user=u, loader=p.loader, wanted=WANTED),
+    "preview a backfill": lambda u, p: backfills.preview(user=u, loader=p.loader, wanted=WANTED),
+    "execute a backfill": lambda u, p: backfills.execute(user=u, job=job_of(p)),
+    "pause a backfill": lambda u, p: backfills.pause(user=u, job=job_of(p)),
+    "resume a backfill": lambda u, p: backfills.resume(user=u, job=job_of(p)),
+    "cancel a backfill": lambda u, p: backfills.cancel(user=u, job=job_of(p)),
+    "retry a backfill": lambda u, p: backfills.retry(user=u, job=job_of(p)),
+    "disable and cancel": lambda u, p: disable_and_cancel(user=u, loader=p.loader),
 }
 OF_APPROVERS: dict[str, Act] = {
+    "approve a backfill": lambda u, p: backfills.approve(user=u, job=job_of(p)),
+    "reject a backfill": lambda u, p: backfills.reject(user=u, job=job_of(p), comment="No."),
     "approve": lambda u, p: services.approve(user=u, loader=p.loader),
     "renew": lambda u, p: services.renew_evidence(
         user=u, version=p.loader.versions.latest("number")
