@@ -44,12 +44,12 @@ def look_at_accounts() -> int:
     tried = 0
     for source in _due():
         if monotonic() >= deadline:
-            logger.warning("source.looks_left", tried=tried)
+            logger.warning("account_look.left_over", tried=tried)
             break
         try:
             _look(source)
         except PortalError as error:
-            logger.warning("source.not_looked_at", source=source.db_code, error_code=error.code)
+            logger.warning("account_look.failed", source=source.db_code, error_code=error.code)
         tried += 1
     return tried
 
