@@ -92,6 +92,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "recount",
+                "verbose_name": "re-count",
                 "ordering": ("-id",),
                 "indexes": [
                     models.Index(

@@ -63,6 +63,7 @@ class Recount(models.Model):
 
     class Meta:
         db_table = "recount"
+        verbose_name = "re-count"
         ordering = ("-id",)
         indexes = [
             models.Index(
