@@ -111,7 +111,7 @@ def test_a_restore_does_not_ask_the_source(
     dispatched(scene, trigger=Trigger.API, window=Window(START + 12 * HOUR, START + 13 * HOUR))
     hours = "-".join(f"{now + minutes * MINUTE:%H:%M}" for minutes in (-30, 30))
     SourceDatabase.objects.update(max_connections=1, blackout_hours=hours)
-    monkeypatch.setattr(engine, "_connect", fail)
+    monkeypatch.setattr(engine, "connect", fail)
     assert restore(scene, version).status == RunStatus.SUCCESS
     assert SourceBreaker.objects.get().failures == 3
 

@@ -46,7 +46,7 @@ def fail(monkeypatch: pytest.MonkeyPatch) -> Fail:
         def refuse(*_: Any) -> Any:
             raise error
 
-        monkeypatch.setattr(engine, "_connect", refuse)
+        monkeypatch.setattr(engine, "connect", refuse)
 
     return install
 
