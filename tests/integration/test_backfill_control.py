@@ -133,6 +133,32 @@ def test_pause_against_dispatch_ends_one_way_or_the_other(scene: Scene) -> None:
     assert serve(LiveLeft()) == []
 
 
+def test_a_job_that_somebody_is_about_to_pause_hands_out_nothing(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = submitted(scene)
+    pausing, go_on = Event(), Event()
+    module = sys.modules["backfill.services.controlling"]
+    pause_for = module.pause_for
+
+    def wait_before_the_commit(*args: Any, **values: Any) -> None:
+        pause_for(*args, **values)
+        pausing.set()
+        assert go_on.wait(20)
+
+    monkeypatch.setattr(module, "pause_for", wait_before_the_commit)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(
+            in_own_connection, lambda: pause(user=scene.people.operator, job=fresh(job))
+        )
+        assert pausing.wait(20)
+        assert serve(LiveLeft()) == []
+        go_on.set()
+        asked.result(20)
+    assert fresh(job).status == JobStatus.PAUSED
+    assert not BackfillRun.objects.exists()
+
+
 def test_cancel_stops_what_runs_and_keeps_what_is_loaded(scene: Scene) -> None:
     job = submitted(scene, to_time=START + 12 * HOUR)
     cycle(scene)
