@@ -23,13 +23,17 @@ from backfill.models import BackfillJob
 from execution.admin import (
     CoverageAdmin,
     ExecutionAdmin,
+    GapAdmin,
     LockAdmin,
     MaintenanceJobAdmin,
     OutputVersionAdmin,
     ReplicaAdmin,
+    WaiverAdmin,
 )
 from execution.models import (
     CoverageInterval,
+    Gap,
+    GapWaiver,
     LoaderExecutionLock,
     LoadHistory,
     MaintenanceJob,
@@ -55,6 +59,8 @@ admin.site.register(LoadHistory, ExecutionAdmin)
 admin.site.register(BackfillJob, BackfillJobAdmin)
 admin.site.register(Recount, RecountAdmin)
 admin.site.register(CoverageInterval, CoverageAdmin)
+admin.site.register(Gap, GapAdmin)
+admin.site.register(GapWaiver, WaiverAdmin)
 admin.site.register(OutputVersion, OutputVersionAdmin)
 admin.site.register(LoaderExecutionLock, LockAdmin)
 admin.site.register(Replica, ReplicaAdmin)

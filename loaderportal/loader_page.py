@@ -208,6 +208,7 @@ def _links(user: User, loader: Loader) -> Iterable[tuple[str, str]]:
     yield "Executions", f"{reverse('admin:execution_loadhistory_changelist')}?{by_code}"
     yield "Backfills", jobs_address(loader)
     yield "Coverage", f"{reverse('admin:execution_coverageinterval_changelist')}?{by_code}"
+    yield "Gaps", f"{reverse('admin:execution_gap_changelist')}?{by_code}"
     yield "Output versions", f"{reverse('admin:signals_outputversion_changelist')}?{by_code}"
     yield "Versions", f"{reverse('admin:loaders_loaderversion_changelist')}?{by_id}"
     if may(user, Permission.READ_AUDIT):

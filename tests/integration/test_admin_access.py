@@ -21,6 +21,8 @@ from backfill.models import BackfillJob
 from backfill.states import JobStatus
 from execution.models import (
     CoverageInterval,
+    Gap,
+    GapWaiver,
     LoaderExecutionLock,
     LoadHistory,
     MaintenanceJob,
@@ -54,6 +56,8 @@ MODELS = {
     "execution_loadhistory": (EVERYBODY, frozenset()),
     "execution_recount": (EVERYBODY, frozenset()),
     "execution_coverageinterval": (EVERYBODY, frozenset()),
+    "execution_gap": (EVERYBODY, frozenset()),
+    "execution_gapwaiver": (EVERYBODY, frozenset()),
     "signals_outputversion": (EVERYBODY, frozenset()),
     "backfill_backfilljob": (EVERYBODY, WRITERS),
     "execution_loaderexecutionlock": (ENTITLED, frozenset()),
@@ -72,6 +76,7 @@ NEVER_CHANGED = {"backfill_backfilljob", "accounts_apitoken"}
 WITHOUT_ROLE = {"login", "logout", "password_change", "password_change_done", "jsi18n", "search"}
 OTHER = {"index", "app_list", "autocomplete", "view_on_site", None}
 ACTIONS = {
+    "execution_gap": {"waive": WRITERS},
     "loaders_loader": {
         "submit": WRITERS,
         "enable": WRITERS,
@@ -90,6 +95,7 @@ ACTIONS = {
     "accounts_apitoken": {"revoke": EVERYBODY},
     "execution_loadhistory": {"cancel": WRITERS},
     "signals_outputversion": {"restore": WRITERS},
+    "execution_gapwaiver": {"withdraw": WRITERS},
     "execution_recount": {"reload": WRITERS, "decline": WRITERS},
     "backfill_backfilljob": {
         "approve": DECIDERS,
@@ -103,6 +109,7 @@ ACTIONS = {
 """Who may press a model's buttons. Those that ask something first answer with their page."""
 
 ASKS_FIRST = {"watermark", "teams", "reject", "test-query", "dry-run", "reload", "decline"}
+ASKS_FIRST |= {"waive", "withdraw"}
 ANSWER_NEEDED = ASKS_FIRST - {"teams"}
 """The form comes back: it lacks something, or the source allows no trials."""
 
@@ -162,6 +169,15 @@ class Place:
             lost_records=1,
             grains=[(START.isoformat(), 2, 1)],
         )
+        loader.state.last_load_timestamp = window[1]
+        loader.state.save()
+        waiver = GapWaiver.objects.create(
+            loader=loader,
+            range_from=window[0],
+            range_to=window[1],
+            reason="Nothing was sold.",
+            waived_at=START,
+        )
         output = OutputVersion.objects.create(
             loader=loader,
             window_from=window[0],
@@ -198,6 +214,8 @@ class Place:
             "loaders_sourcedatabase": source,
             "execution_loadhistory": self.execution,
             "execution_coverageinterval": coverage,
+            "execution_gap": Gap.objects.get(),
+            "execution_gapwaiver": waiver,
             "signals_outputversion": output,
             "execution_recount": recount,
             "execution_loaderexecutionlock": lock,
@@ -365,6 +383,7 @@ def test_every_page_of_the_console_is_in_these_tables() -> None:
         "loaders_loader_governance",
     }
     known |= {"auth_user_do", "accounts_apitoken_do"}
+    known |= {"execution_gap_do", "execution_gapwaiver_do"}
     assert names(admin.site.urls[0]) - known - WITHOUT_ROLE - OTHER == set()
 
 

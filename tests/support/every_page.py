@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,8 @@ from django.urls import get_resolver, reverse
 from accounts.models import ApiToken
 from audit.models import AuditEvent
 from backfill.models import BackfillJob
-from execution.models import LoadHistory, Recount
+from core.window import Window
+from execution.models import Gap, GapWaiver, LoadHistory, Recount, gap_id
 from loaders.models import Loader, LoaderVersion, SourceDatabase
 from signals.models import OutputVersion
 from tests.support.scenes import START
@@ -26,6 +28,7 @@ _NAMED = re.compile(r"\{(\w+)\}")
 _LISTS_ONLY = {"coverageinterval", "loaderexecutionlock", "replica"}
 _FATES = ("GOOD_POSTGRES", "MISSING_MARIA", "BAD_DATA", "LOGIN_MARIA", "INVALID", "REJECTED")
 _NOWHERE = UUID(int=0)
+_NO_GAP = gap_id("NONE", Window(START, START + timedelta(hours=1)))
 _DAY = int(START.timestamp()), int(START.timestamp()) + 86_400
 
 
@@ -85,10 +88,13 @@ def _filled(template: str) -> list[str]:
         "output_id": OutputVersion,
         "recount_id": Recount,
         "token_id": ApiToken,
+        "waiver_id": GapWaiver,
+        "gap": Gap,
     }
     for name in models.keys() & set(_NAMED.findall(template)):
         known = list(models[name].objects.values_list("pk", flat=True))
-        return [template.format(**{name: pk}) for pk in known or [_NOWHERE]]
+        nowhere = _NO_GAP if name == "gap" else _NOWHERE
+        return [template.format(**{name: pk}) for pk in known or [nowhere]]
     if "db-sources/{code}" in template:
         sources = SourceDatabase.objects.values_list("db_code", flat=True)
         return [template.format(code=code) for code in sources]
