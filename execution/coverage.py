@@ -73,6 +73,7 @@ _BECOMES: dict[Outcome, _Becomes] = {
 }
 _WAIVING: _Becomes = dict.fromkeys((None, _S.MISSING, _S.FAILED, _S.UNVERIFIED), _S.WAIVED)
 _EXPIRING: _Becomes = dict.fromkeys((*_WAIVING, _S.LOADED), _S.EXPIRED)
+_GIVING_UP: _Becomes = dict.fromkeys(_WAIVING, _S.EXPIRED)
 
 
 def record(
@@ -115,6 +116,12 @@ def waive(existing: Sequence[Interval], window: Window) -> list[Interval]:
 def expire(existing: Sequence[Interval], window: Window, *, purged: int = 0) -> list[Interval]:
     """As `record`, for a stretch that retention or the source gave up; `purged` rows went."""
     return _paint(_ordered(existing), window, _EXPIRING, None, purged)
+
+
+def give_up(existing: Sequence[Interval], window: Window) -> list[Interval]:
+    """As `record`, for gaps that the source has no data for any more: they are EXPIRED, and what
+    was loaded, found empty or waived stays."""
+    return _paint(_ordered(existing), window, _GIVING_UP, None, 0)
 
 
 def withdraw(existing: Sequence[Interval], window: Window) -> list[Interval]:
@@ -167,6 +174,17 @@ def uncovered(stretch: Window, windows: Iterable[Window]) -> list[Window]:
     if start < stretch.end:
         holes.append(Window(start, stretch.end))
     return holes
+
+
+def merged(windows: Iterable[Window]) -> list[Window]:
+    """The same time in order, as few windows as possible."""
+    found: list[Window] = []
+    for window in sorted(windows):
+        if found and window.start <= found[-1].end:
+            found[-1] = Window(found[-1].start, max(found[-1].end, window.end))
+        else:
+            found.append(window)
+    return found
 
 
 def _load(known: list[Interval], window: Window, run: UUID, added: int) -> list[Interval]:

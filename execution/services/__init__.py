@@ -11,11 +11,13 @@ from execution.services.outputs import restore_output
 from execution.services.reaping import reap_expired, release_replica
 from execution.services.runs import run_now
 from execution.services.trials import get_trial, request_trial
+from execution.services.verification import PartVerified, verify_coverage
 from execution.services.waiving import get_waiver, waive_gaps, withdraw_waiver
 
 __all__ = [
     "Claimed",
     "CoverageReading",
+    "PartVerified",
     "commit",
     "disable_and_cancel",
     "dispatch",
@@ -33,6 +35,7 @@ __all__ = [
     "restore_output",
     "run_now",
     "take",
+    "verify_coverage",
     "waive_gaps",
     "withdraw_waiver",
 ]
