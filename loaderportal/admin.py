@@ -19,7 +19,8 @@ from accounts.admin_tokens import ApiTokenAdmin
 from accounts.models import ApiToken, Team
 from audit.models import AuditEvent
 from backfill.admin import BackfillJobAdmin, RecountAdmin
-from backfill.models import BackfillJob
+from backfill.admin_gaps import GapScanAdmin
+from backfill.models import BackfillJob, GapScan
 from execution.admin import (
     CoverageAdmin,
     ExecutionAdmin,
@@ -61,6 +62,7 @@ admin.site.register(Recount, RecountAdmin)
 admin.site.register(CoverageInterval, CoverageAdmin)
 admin.site.register(Gap, GapAdmin)
 admin.site.register(GapWaiver, WaiverAdmin)
+admin.site.register(GapScan, GapScanAdmin)
 admin.site.register(OutputVersion, OutputVersionAdmin)
 admin.site.register(LoaderExecutionLock, LockAdmin)
 admin.site.register(Replica, ReplicaAdmin)

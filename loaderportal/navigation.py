@@ -41,6 +41,7 @@ _GROUPS: tuple[tuple[str, tuple[_Item, ...]], ...] = (
             _Item("Late data", "history_toggle_off", "execution_recount"),
             _Item("Coverage", "view_timeline", "execution_coverageinterval"),
             _Item("Gaps", "rule", "execution_gap"),
+            _Item("Gap scans", "radar", "backfill_gapscan"),
             _Item("Waived gaps", "do_not_disturb_on", "execution_gapwaiver"),
             _Item("Output versions", "restore_page", "signals_outputversion"),
             _Item("Governance", "rule", "loaders_loader", page="governance"),

@@ -16,6 +16,7 @@ from accounts import api as accounts
 from accounts import api_audit as audit
 from accounts import api_tokens as tokens
 from backfill import api as backfill
+from backfill import api_gaps as scans
 from backfill import api_recounts as recounts
 from core.api import problems
 from execution import api as execution
@@ -39,6 +40,7 @@ _TOKEN = f"(?P<token_id>{_UUID})"
 _OUTPUT = f"(?P<output_id>{_UUID})"
 _JOB = f"(?P<job_id>{_UUID})"
 _WAIVER = f"(?P<waiver_id>{_UUID})"
+_SCAN = f"(?P<scan_id>{_UUID})"
 _GAP = r"(?P<gap>[A-Z0-9_]{1,64}(?:\.[0-9]{8}T[0-9]{6}Z){2})"
 
 
@@ -86,6 +88,9 @@ urlpatterns = [
     _endpoint(f"loaders/{_CODE}/waivers", coverage.WaiverList),
     _endpoint("gaps", coverage.GapList),
     _endpoint(f"gaps/{_GAP}/waive", coverage.GapWaive),
+    _endpoint("gaps/scans", scans.GapScanList),
+    _endpoint(f"gaps/scans/{_SCAN}", scans.GapScanDetail),
+    _endpoint(f"gaps/scans/{_SCAN}/findings", scans.GapFindingList),
     _endpoint(f"waivers/{_WAIVER}/withdraw", coverage.WaiverWithdraw),
     _endpoint(f"outputs/{_OUTPUT}", outputs.OutputDetail),
     _endpoint(f"outputs/{_OUTPUT}/restore", outputs.OutputRestore),

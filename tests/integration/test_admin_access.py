@@ -18,6 +18,7 @@ from accounts.roles import Role
 from accounts.teams import create_team
 from accounts.tokens import create_token
 from backfill.models import BackfillJob
+from backfill.models import BackfillJob, GapScan
 from backfill.states import JobStatus
 from execution.models import (
     CoverageInterval,
@@ -58,6 +59,7 @@ MODELS = {
     "execution_coverageinterval": (EVERYBODY, frozenset()),
     "execution_gap": (EVERYBODY, frozenset()),
     "execution_gapwaiver": (EVERYBODY, frozenset()),
+    "backfill_gapscan": (EVERYBODY, frozenset()),
     "signals_outputversion": (EVERYBODY, frozenset()),
     "backfill_backfilljob": (EVERYBODY, WRITERS),
     "execution_loaderexecutionlock": (ENTITLED, frozenset()),
@@ -105,6 +107,7 @@ ACTIONS = {
         "resume": WRITERS,
         "cancel": WRITERS,
     },
+    "backfill_gapscan": {},
 }
 """Who may press a model's buttons. Those that ask something first answer with their page."""
 
@@ -178,6 +181,7 @@ class Place:
             reason="Nothing was sold.",
             waived_at=START,
         )
+        scan = GapScan.objects.create(started_at=START, looked_from=START)
         output = OutputVersion.objects.create(
             loader=loader,
             window_from=window[0],
@@ -216,6 +220,7 @@ class Place:
             "execution_coverageinterval": coverage,
             "execution_gap": Gap.objects.get(),
             "execution_gapwaiver": waiver,
+            "backfill_gapscan": scan,
             "signals_outputversion": output,
             "execution_recount": recount,
             "execution_loaderexecutionlock": lock,
@@ -384,6 +389,9 @@ def test_every_page_of_the_console_is_in_these_tables() -> None:
     }
     known |= {"auth_user_do", "accounts_apitoken_do"}
     known |= {"execution_gap_do", "execution_gapwaiver_do"}
+    known |= {"loaders_loaderversion_restore", "loaders_sourcedatabase_do", "accounts_team_do"}
+    known |= {"signals_outputversion_do", "execution_gap_do", "execution_gapwaiver_do"}
+    known |= {"backfill_gapscan_do"}
     assert names(admin.site.urls[0]) - known - WITHOUT_ROLE - OTHER == set()
 
 

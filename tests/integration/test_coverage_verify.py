@@ -150,6 +150,12 @@ def test_a_line_of_many_runs_is_verified_in_parts(
     assert found(people, hand) == []
 
 
+def test_a_line_that_grows_with_the_time_is_verified_to_its_end(people: People) -> None:
+    endless = make_loader(people, make_source(people), "ORDERS_HOURLY", end_at=None)
+    ByHand(endless).run(0, 4, [1, 2], moves_to=4)
+    assert len(list(verify_coverage(user=people.admin, loader=endless))) == 1
+
+
 def test_a_range_is_verified_alone(people: People, hand: ByHand) -> None:
     hand.lose([1, 8])
     assert found(people, hand, start=hour(5), end=hour(10)) == [

@@ -29,6 +29,7 @@ pytestmark = pytest.mark.django_db
 NOWHERE = "00000000-0000-7000-8000-000000000000"
 RESTRICTED = [Role.OPERATOR, Role.APPROVER]
 NOT_OF_LOADERS = {
+    "backfill_gapscan",
     "execution_replica",
     "execution_maintenancejob",
     "audit_auditevent",

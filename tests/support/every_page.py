@@ -15,7 +15,7 @@ from django.urls import get_resolver, reverse
 
 from accounts.models import ApiToken
 from audit.models import AuditEvent
-from backfill.models import BackfillJob
+from backfill.models import BackfillJob, GapScan
 from core.window import Window
 from execution.models import Gap, GapWaiver, LoadHistory, Recount, gap_id
 from loaders.models import Loader, LoaderVersion, SourceDatabase
@@ -90,6 +90,7 @@ def _filled(template: str) -> list[str]:
         "token_id": ApiToken,
         "waiver_id": GapWaiver,
         "gap": Gap,
+        "scan_id": GapScan,
     }
     for name in models.keys() & set(_NAMED.findall(template)):
         known = list(models[name].objects.values_list("pk", flat=True))
