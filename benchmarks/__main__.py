@@ -19,7 +19,7 @@ from benchmarks import servers
 from benchmarks.report import Figure, Size, json_line, table
 from core.processes import settle
 
-BENCHMARKS = ("writer", "memory")
+BENCHMARKS = ("writer", "memory", "gaps")
 """Modules of this package with `benchmark(stage, sources, size)`, which yields Figures."""
 
 
@@ -29,9 +29,10 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows of a large load")
     parser.add_argument("--runs", type=int, default=2_000, help="runs in one worker process")
     parser.add_argument("--only", choices=BENCHMARKS, help="one benchmark instead of all")
+    parser.add_argument("--loaders", type=int, default=5_000, help="loaders of a scan for gaps")
     options = parser.parse_args()
     names = [options.only] if options.only else BENCHMARKS
-    figures = list(_figures(names, Size(options.rows, options.runs)))
+    figures = list(_figures(names, Size(options.rows, options.runs, options.loaders)))
     sys.stdout.write("\n".join([*table(figures), json_line(figures), ""]))
     return 0 if all(figure.is_kept for figure in figures) else 1
 

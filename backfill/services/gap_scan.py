@@ -47,7 +47,7 @@ logger = structlog.get_logger(__name__)
 MOST_FINDINGS = 2000
 """Gaps that a scan keeps word of; all are counted."""
 
-VERIFY_SECONDS = 120.0
+VERIFY_SECONDS = 30.0
 """How long a scan looks into loaders whose signals don't add up; the next one goes on."""
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from core.clock import database_now
 from core.window import Window
-from execution.condensing import condense, with_holes
-from execution.coverage import CoverageState, Interval, complete
+from execution.condensing import condense, slices
+from execution.coverage import Interval, complete
 from execution.models import CoverageInterval
+from execution.services.coverage import interval_of
+from execution.services.slices import worst_states
 from execution.services.time_line import TimeLine, time_line_of
 from loaders.models import Loader
 
@@ -43,27 +44,18 @@ def read_coverage(
     stretch = None if line is None else line.cut(start, end)
     if line is None or stretch is None:
         return None
-    rows = _rows(loader.loader_code, stretch)
-    known = [(first, last, CoverageState(state)) for first, last, state, _, _ in rows]
-    parts = list(with_holes(known, stretch, line.settled_until))
-    if len(parts) > most:
-        slices = condense(parts, stretch, most)
-        shown = [Interval(window, state, None, None) for window, state in slices]
-        return CoverageReading(line, stretch, shown, is_condensed=True)
-    stored = [
-        Interval(Window(first, last), CoverageState(state), run, count)
-        for first, last, state, run, count in rows
-    ]
-    whole = complete(stored, stretch.start, line.settled_until, stretch.end)
-    return CoverageReading(line, stretch, whole, is_condensed=False)
-
-
-def _rows(loader_code: str, stretch: Window) -> list[tuple[Any, ...]]:
-    found = CoverageInterval.objects.filter(
-        loader_id=loader_code, range_from__lt=stretch.end, range_to__gt=stretch.start
+    rows = CoverageInterval.objects.filter(
+        loader_id=loader.loader_code, range_from__lt=stretch.end, range_to__gt=stretch.start
     )
-    return list(
-        found.order_by("range_from").values_list(
-            "range_from", "range_to", "state", "load_history_id", "rec_count"
-        )
-    )
+    stored = list(rows.order_by("range_from")[: most + 1])
+    if len(stored) <= most:
+        known = [interval_of(row) for row in stored]
+        whole = complete(known, stretch.start, line.settled_until, stretch.end)
+        if len(whole) <= most:
+            return CoverageReading(line, stretch, whole, is_condensed=False)
+    code = loader.loader_code
+    cut = slices(stretch, most)
+    states = worst_states({code: (stretch, line.settled_until)}, cut)[code]
+    parts = condense((window, states[number]) for number, window in enumerate(cut))
+    shown = [Interval(window, state, None, None) for window, state in parts]
+    return CoverageReading(line, stretch, shown, is_condensed=True)

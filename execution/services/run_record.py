@@ -11,7 +11,7 @@ from django.db.models import F, Max, Min
 from django.db.models.functions import Coalesce
 
 from core.window import Window
-from execution.coverage import Outcome
+from execution.coverage import Outcome, uncovered
 from execution.models import LoadHistory, RunStatus, Trigger
 from execution.provenance import LoadedRun
 from execution.replay import Event
@@ -104,8 +104,16 @@ class RunsAround:
         self._longest = reach.longest
         self.inside = self._overlapping(stretch)
         near = _hull(stretch, self.inside)
-        self.hull = _hull(near, self._overlapping(near))
-        self.around = self._overlapping(self.hull)
+        nearby = self._with_more(self.inside, stretch, near)
+        self.hull = _hull(near, nearby)
+        self.around = self._with_more(nearby, near, self.hull)
+
+    def _with_more(self, known: list[RunRecord], stretch: Window, wider: Window) -> list[RunRecord]:
+        """Those that overlap the wider stretch, given those that overlap a part of it."""
+        found = {run.id: run for run in known}
+        for rest in uncovered(wider, [stretch]):
+            found |= {run.id: run for run in self._overlapping(rest)}
+        return sorted(found.values(), key=lambda run: run.ended_at)
 
     def _overlapping(self, stretch: Window) -> list[RunRecord]:
         runs = LoadHistory.objects.filter(
