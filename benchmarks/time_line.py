@@ -113,7 +113,7 @@ def _copy_loaders(connection: psycopg.Connection, line: Line) -> None:
             else ("loader_id = (SELECT id FROM loader.loader WHERE loader_code = 'LINE_0')")
         )
         connection.execute(
-            f"INSERT INTO loader.{table} ({', '.join(own)}, {found[0]}) "  # type: ignore[arg-type]
+            f"INSERT INTO loader.{table} ({', '.join(own)}, {found[0]}) "
             f"SELECT {values}, {found[0]} FROM loader.{table} "
             f"CROSS JOIN generate_series({_REAL}, {line.loaders - 1}) AS n WHERE {key}"
         )

@@ -22,7 +22,6 @@ from backfill.admin import BackfillJobAdmin, RecountAdmin
 from backfill.admin_gaps import GapScanAdmin
 from backfill.models import BackfillJob, GapScan
 from execution.admin import (
-    CoverageAdmin,
     ExecutionAdmin,
     GapAdmin,
     LockAdmin,
@@ -41,6 +40,7 @@ from execution.models import (
     Recount,
     Replica,
 )
+from loaderportal.coverage_page import CoverageBoardAdmin
 from loaderportal.loader_page import LoaderPageAdmin
 from loaders.admin.source import SourceDatabaseAdmin
 from loaders.admin.version import LoaderVersionAdmin
@@ -59,7 +59,7 @@ admin.site.register(SourceDatabase, SourceDatabaseAdmin)
 admin.site.register(LoadHistory, ExecutionAdmin)
 admin.site.register(BackfillJob, BackfillJobAdmin)
 admin.site.register(Recount, RecountAdmin)
-admin.site.register(CoverageInterval, CoverageAdmin)
+admin.site.register(CoverageInterval, CoverageBoardAdmin)
 admin.site.register(Gap, GapAdmin)
 admin.site.register(GapWaiver, WaiverAdmin)
 admin.site.register(GapScan, GapScanAdmin)

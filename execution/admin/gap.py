@@ -11,6 +11,7 @@ from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminTextareaWidget
 
@@ -111,7 +112,13 @@ class _StretchAdmin(ActionPageAdmin):
     search_help_text = "Loader, in full"
 
     def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
-        return {"loader_address": reverse("admin:loaders_loader_change", args=[obj.loader.pk])}
+        bounds = {"from": obj.range_from, "to": obj.range_to}
+        shown = {name: at.strftime("%Y-%m-%dT%H:%M:%S") for name, at in bounds.items()}
+        page = reverse("admin:loaders_loader_coverage", args=[obj.loader.pk])
+        return {
+            "loader_address": reverse("admin:loaders_loader_change", args=[obj.loader.pk]),
+            "links": [("Coverage", f"{page}?{urlencode(shown)}")],
+        }
 
     @admin.display(description="Loader", ordering="loader")
     def loader_shown(self, found: Any) -> SafeString:

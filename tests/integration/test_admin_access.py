@@ -271,6 +271,8 @@ def pages(place: Place, role: Role) -> list[tuple[str, frozenset[Role]]]:
     key = [place.people.viewer.pk]
     listed.append((reverse("admin:auth_user_password_change", args=key), ADMIN))
     listed.append((reverse("admin:loaders_loader_governance"), EVERYBODY))
+    listed.append((reverse("admin:loaders_loader_coverage", args=[place.loader.pk]), EVERYBODY))
+    listed.append((reverse("admin:execution_coverage_board"), EVERYBODY))
     return listed
 
 
@@ -392,6 +394,8 @@ def test_every_page_of_the_console_is_in_these_tables() -> None:
     known |= {"loaders_loaderversion_restore", "loaders_sourcedatabase_do", "accounts_team_do"}
     known |= {"signals_outputversion_do", "execution_gap_do", "execution_gapwaiver_do"}
     known |= {"backfill_gapscan_do"}
+    known |= {"execution_gap_do", "execution_gapwaiver_do", "backfill_gapscan_do"}
+    known |= {"loaders_loader_coverage", "execution_coverage_board"}
     assert names(admin.site.urls[0]) - known - WITHOUT_ROLE - OTHER == set()
 
 

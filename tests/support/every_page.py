@@ -127,8 +127,9 @@ def console_addresses() -> list[str]:
         if model._meta.model_name not in _LISTS_ONLY:
             found += [reverse(f"admin:{name}_change", args=[pk]) for pk in _worth_a_look(model)]
     report = reverse("admin:loaders_loader_governance")
-    found += [report, f"{report}?format=csv"]
+    found += [report, f"{report}?format=csv", reverse("admin:execution_coverage_board")]
     loader = Loader.objects.get(loader_code="GOOD_POSTGRES")
+    found.append(reverse("admin:loaders_loader_coverage", args=[loader.pk]))
     for page in ("history", "delete"):
         found.append(reverse(f"admin:loaders_loader_{page}", args=[loader.pk]))
     found.append(f"{reverse('admin:loaders_loader_add')}?copy={loader.pk}")
