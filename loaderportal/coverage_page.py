@@ -24,7 +24,7 @@ from core.clock import database_now
 from core.display import badge, instant_text, number_text, span_text, window_text
 from core.window import Window
 from execution.admin import COVERAGE_TONES, CoverageAdmin
-from execution.coverage import GAPS, CoverageState, Interval
+from execution.coverage import DERIVED, GAPS, CoverageState, Interval
 from execution.models import CoverageInterval, gap_id
 from execution.services import CoverageReading, read_coverage
 from execution.services.slices import worst_states
@@ -183,7 +183,7 @@ def _row(
         "stretch": window_text(one.window.start, one.window.end),
         "length": span_text(one.window.duration),
         "state": badge(one.state.label, COVERAGE_TONES[one.state]),
-        "signals": number_text(one.rec_count),
+        "signals": number_text(None if one.state in DERIVED else one.rec_count),
         "address": coverage_address(loader, one.window),
         "run": one.load_history_id
         and reverse("admin:execution_loadhistory_change", args=[one.load_history_id]),

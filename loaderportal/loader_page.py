@@ -184,9 +184,8 @@ def _run_row(run: LoadHistory, now: datetime) -> dict[str, Any]:
 
 def coverage_context(loader: Loader, now: datetime) -> dict[str, Any] | None:
     """The loader's last week as a strip; None for one that never had a window."""
-    reading = read_coverage(loader, start=now - _SHOWN_COVERAGE, most=STRIP) or read_coverage(
-        loader, most=STRIP
-    )
+    week = now.replace(second=0, microsecond=0) - _SHOWN_COVERAGE
+    reading = read_coverage(loader, start=week, most=STRIP) or read_coverage(loader, most=STRIP)
     if reading is None:
         return None
     gaps = Gap.objects.filter(loader_id=loader.loader_code)

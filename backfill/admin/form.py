@@ -75,8 +75,8 @@ class SubmitForm(ActionForm):
         the address asks for."""
         if retried is None:
             return {
-                "from_time": asked.get("from"),
-                "to_time": asked.get("to"),
+                "from_time": asked.get("from", "").replace("T", " "),
+                "to_time": asked.get("to", "").replace("T", " "),
                 "loader": loader.pk if loader else None,
                 "mode": JobMode.ALL,
                 "purge_strategy": PurgeStrategy.PURGE_AND_RELOAD,

@@ -40,7 +40,8 @@ def read_coverage(
 ) -> CoverageReading | None:
     """The loader's coverage between two instants (aware UTC; open ends reach as far as its time
     line) in at most `most` intervals; None if nothing of the line lies there."""
-    line = time_line_of(loader, loader.state, database_now())
+    now = database_now().replace(second=0, microsecond=0)
+    line = time_line_of(loader, loader.state, now)
     stretch = None if line is None else line.cut(start, end)
     if line is None or stretch is None:
         return None

@@ -22,7 +22,7 @@ from core.clock import database_now
 from core.window import Window
 from execution.comparison import Difference, Fault, differences, mended
 from execution.coverage import CoverageState, Interval, merged, uncovered
-from execution.models import GapWaiver, LoadHistory
+from execution.models import CoverageInterval, GapWaiver, LoadHistory
 from execution.provenance import claims
 from execution.replay import Event, replay
 from execution.services.count_check import miscounted
@@ -155,16 +155,30 @@ def _faulty(asked: Verification, stretch: Window, runs: RunsAround) -> list[tupl
     """Stretches whose signals are not those that the executions left there."""
     loaded = [run for run in runs.around if run.has_loaded]
     standing = count_by_run(asked.loader.loader_code, runs.hull)
+    expired = _expired(asked.loader.loader_code, runs.hull)
     lost: list[Window] = []
     for claim in claims(run.as_loaded() for run in loaded):
         stands = sum(standing.get(run, 0) for run in claim.runs)
-        if claim.rows is not None and stands != claim.rows:
+        is_cut = any(piece.overlaps(gone) for piece in claim.stretches for gone in expired)
+        if claim.rows is not None and stands != claim.rows and not is_cut:
             lost += [piece for piece in claim.stretches if piece.overlaps(stretch)]
     strangers = list(standing.keys() - {run.id for run in loaded})
     faults = [(window, Fault.SIGNALS_LOST) for window in merged(lost)]
     for window in _unknown(asked, stretch, strangers):
         faults += [(hole, Fault.SIGNALS_UNKNOWN) for hole in uncovered(window, lost)]
     return faults
+
+
+def _expired(loader_code: str, window: Window) -> list[Window]:
+    """What retention took: how many signals stand in the rest of a window that it cut is not
+    known."""
+    rows = CoverageInterval.objects.filter(
+        loader_id=loader_code,
+        state=CoverageState.EXPIRED,
+        range_from__lt=window.end,
+        range_to__gt=window.start,
+    )
+    return [Window(row.range_from, row.range_to) for row in rows]
 
 
 def _unknown(asked: Verification, stretch: Window, runs: Sequence[UUID]) -> list[Window]:
