@@ -48,9 +48,8 @@ def read_coverage(
     rows = CoverageInterval.objects.filter(
         loader_id=loader.loader_code, range_from__lt=stretch.end, range_to__gt=stretch.start
     )
-    stored = list(rows.order_by("range_from")[: most + 1])
-    if len(stored) <= most:
-        known = [interval_of(row) for row in stored]
+    if not rows.order_by("range_from")[most : most + 1].exists():
+        known = [interval_of(row) for row in rows.order_by("range_from")]
         whole = complete(known, stretch.start, line.settled_until, stretch.end)
         if len(whole) <= most:
             return CoverageReading(line, stretch, whole, is_condensed=False)
