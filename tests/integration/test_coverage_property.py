@@ -79,7 +79,7 @@ def hand(db: None) -> ByHand:
 
 
 @settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(steps=st.lists(STEPS, min_size=3, max_size=12), lost=st.sets(st.integers(0, END - 1)))
 def test_coverage_stays_a_partition_that_agrees_with_the_signals(
