@@ -25,8 +25,7 @@ from execution.models import (
     SourceBreaker,
     Trigger,
 )
-from execution.services import disable_and_cancel, run_now
-from execution.services import read_coverage, run_now
+from execution.services import disable_and_cancel, read_coverage, run_now
 from loaderportal.coverage_page import (
     STRIP,
     coverage_address,

@@ -3,8 +3,8 @@
 from execution.services.cancel import no_execution, request_cancel
 from execution.services.claim import Claimed, prepare, take
 from execution.services.commit import commit
-from execution.services.disabling import disable_and_cancel
 from execution.services.coverage_reading import CoverageReading, read_coverage
+from execution.services.disabling import disable_and_cancel
 from execution.services.dispatch import dispatch, dispatch_window
 from execution.services.failure import record_failure
 from execution.services.outputs import restore_output

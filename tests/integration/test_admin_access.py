@@ -17,7 +17,6 @@ from accounts.admin_actions import ActionPageAdmin
 from accounts.roles import Role
 from accounts.teams import create_team
 from accounts.tokens import create_token
-from backfill.models import BackfillJob
 from backfill.models import BackfillJob, GapScan
 from backfill.states import JobStatus
 from execution.models import (
@@ -390,10 +389,6 @@ def test_every_page_of_the_console_is_in_these_tables() -> None:
         "loaders_loader_governance",
     }
     known |= {"auth_user_do", "accounts_apitoken_do"}
-    known |= {"execution_gap_do", "execution_gapwaiver_do"}
-    known |= {"loaders_loaderversion_restore", "loaders_sourcedatabase_do", "accounts_team_do"}
-    known |= {"signals_outputversion_do", "execution_gap_do", "execution_gapwaiver_do"}
-    known |= {"backfill_gapscan_do"}
     known |= {"execution_gap_do", "execution_gapwaiver_do", "backfill_gapscan_do"}
     known |= {"loaders_loader_coverage", "execution_coverage_board"}
     assert names(admin.site.urls[0]) - known - WITHOUT_ROLE - OTHER == set()

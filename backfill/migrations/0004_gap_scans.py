@@ -9,7 +9,7 @@ import core.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("backfill", "0002_recount_passes"),
+        ("backfill", "0003_approval_asked_at"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
