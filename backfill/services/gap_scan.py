@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from django.conf import settings
@@ -19,7 +19,7 @@ from accounts.roles import SYSTEM, Permission, User, person_of, require
 from audit.models import LoaderEvent
 from audit.services import record
 from backfill.exceptions import BackfillJobExistsError
-from backfill.gaps import Fate, Found, Rules, plan
+from backfill.gaps import Fate, Found, LeftOut, Rules, plan
 from backfill.models import BackfillJob, GapFinding, GapScan
 from backfill.order import LAST
 from backfill.services.gap_facts import (
@@ -46,6 +46,9 @@ logger = structlog.get_logger(__name__)
 
 MOST_FINDINGS = 2000
 """Gaps that a scan keeps word of; all are counted."""
+
+KEPT = timedelta(days=90)
+"""How long the reports of scans are kept."""
 
 VERIFY_SECONDS = 30.0
 """How long a scan looks into loaders whose signals don't add up; the next one goes on."""
@@ -83,8 +86,10 @@ def ask_for_scan(*, user: User) -> None:
 
 
 def scan_as_system() -> int:
-    """The maintenance job; returns how many backfills it made."""
-    return scan_gaps(user=SYSTEM).jobs_made
+    """The maintenance job; returns how many backfills it made. Reports are kept for a while."""
+    made = scan_gaps(user=SYSTEM).jobs_made
+    GapScan.objects.filter(started_at__lt=database_now() - KEPT).delete()
+    return made
 
 
 def _look_for_lost_signals(
@@ -92,7 +97,10 @@ def _look_for_lost_signals(
 ) -> None:
     """Verify the loaders whose signals are not as many as their executions of late left, and make
     gaps where some are gone; as many as there is time for, and as the scan may submit."""
-    suspects = [scanned[code].loader for code in loaders_miscounted(rules.since) if code in scanned]
+    reached = {
+        code: one.loader for code, one in scanned.items() if one.left_out is not LeftOut.ARCHIVED
+    }
+    suspects = [reached[code] for code in loaders_miscounted(rules.since) if code in reached]
     scan.loaders_miscounted = len(suspects)
     until = time.monotonic() + VERIFY_SECONDS
     for done, loader in enumerate(suspects):

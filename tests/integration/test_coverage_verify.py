@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import random
+import threading
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from accounts.roles import PermissionDeniedError
 from audit.models import AuditEvent
 from execution.comparison import Fault
 from execution.models import CoverageInterval, LoadHistory, Trigger
 from execution.services import verification, verify_coverage, waive_gaps
+from tests.portal_database import PortalDatabase
 from tests.support.by_hand import ByHand
 from tests.support.coverage import cover, hour, hours, rows, stored
 from tests.support.definitions import make_source
@@ -161,6 +163,30 @@ def test_a_range_is_verified_alone(people: People, hand: ByHand) -> None:
     assert found(people, hand, start=hour(5), end=hour(10)) == [
         (8, 9, "SIGNALS_LOST", "LOADED", "MISSING")
     ]
+
+
+def test_a_run_that_commits_meanwhile_is_neither_reported_nor_repaired(
+    committed_db: PortalDatabase,
+) -> None:
+    people = People()
+    hand = ByHand(make_loader(people, make_source(people), "ORDERS_HOURLY"))
+    hand.run(0, 4, [0, 1, 2, 3], moves_to=4)
+    told: list[Any] = []
+
+    def verify_elsewhere() -> None:
+        try:
+            told.extend(found(people, hand, repair=True))
+        finally:
+            connection.close()
+
+    with transaction.atomic():
+        hand.run(1, 6, [1, 4, 5], trigger=Trigger.BACKFILL)
+        thread = threading.Thread(target=verify_elsewhere)
+        thread.start()
+        thread.join(timeout=0.3)
+        assert thread.is_alive(), "it waits for the commit"
+    thread.join(timeout=10)
+    assert (told, stored()) == ([], [(0, 6, "LOADED", 4)])
 
 
 def test_everybody_may_look_and_operators_repair(people: People, hand: ByHand) -> None:

@@ -18,15 +18,18 @@ from backfill.services import gap_scan, submitting
 from backfill.services.gap_scan import GAP_SCAN, scan_as_system, scan_gaps
 from core.clock import database_now
 from execution.maintenance.registry import registered
-from execution.models import Gap
+from execution.maintenance.runner import due_jobs
+from execution.models import Gap, MaintenanceJob
 from execution.services import waive_gaps
 from execution.services.count_check import loaders_miscounted
 from loaders.models import Loader, SourceDatabase
 from loaders.services import disable
 from tests.portal_database import PortalDatabase
 from tests.servers import SourceServer
+from tests.support.api import Client
 from tests.support.backfills import backfill_scene, cycle, execute_all
 from tests.support.by_hand import ByHand
+from tests.support.commands import manage
 from tests.support.coverage import cover, hour, hours, rows, stored
 from tests.support.definitions import make_source
 from tests.support.people import People
@@ -111,6 +114,53 @@ def test_a_scan_makes_at_most_so_many_and_the_next_goes_on(loader: Loader, setti
     assert scan_gaps(user=SYSTEM).gaps_by_fate == {"SUBMITTED": 1, "LATER": 1}
     assert scan_gaps(user=SYSTEM).gaps_by_fate == {"SUBMITTED": 1, "IN_HAND": 1}
     assert jobs() == [(4, 8), (9, 12)]
+
+
+def test_reports_are_kept_for_a_while_only(loader: Loader) -> None:
+    old = scan_gaps(user=SYSTEM)
+    GapScan.objects.update(started_at=database_now() - timedelta(days=91))
+    scan_as_system()
+    assert [scan.pk == old.pk for scan in GapScan.objects.all()] == [False]
+    assert not GapFinding.objects.filter(scan=old).exists()
+    assert BackfillJob.objects.count() == 2
+
+
+def test_a_scan_that_is_asked_for_is_due_at_once_and_the_trail_says_by_whom(
+    people: People, loader: Loader
+) -> None:
+    MaintenanceJob.objects.create(name=GAP_SCAN, last_started_at=database_now())
+    assert GAP_SCAN not in {job.name for _, job, _ in due_jobs()}
+    status, answer = Client(people.operator).post("gaps/scans")
+    assert (status, answer) == (202, {"status": "ASKED"})
+    assert GAP_SCAN in {job.name for _, job, _ in due_jobs()}
+    assert AuditEvent.objects.get(action="gaps.scan.ask").actor == people.operator
+
+
+def test_a_report_and_its_findings_are_read_by_whom_reaches_the_loaders(
+    people: People, loader: Loader
+) -> None:
+    scan = scan_gaps(user=SYSTEM)
+    client = Client(people.viewer)
+    (shown,) = client.get("gaps/scans")[1]["results"]
+    assert shown["gapsByFate"] == {"SUBMITTED": 2}
+    assert client.get(f"gaps/scans/{scan.pk}")[1] == shown
+    _, findings = client.get(f"gaps/scans/{scan.pk}/findings")
+    assert {one["loaderCode"] for one in findings["results"]} == {"ORDERS_HOURLY"}
+    assert all(one["backfillId"] for one in findings["results"])
+    assert client.get(f"gaps/scans/{loader.pk}")[1]["code"] == "GAP_SCAN_NOT_FOUND"
+
+
+def test_the_command_scans_lists_and_waives(loader: Loader) -> None:
+    document = manage("gaps", "list", "--state", "FAILED", "--json").document()
+    (gap,) = document["results"]
+    outcome = manage("gaps", "waive", gap["gapId"], "--reason", "Closed.")
+    assert outcome.out == "ORDERS_HOURLY: waived 2026-01-01 06:00 → 08:00 UTC.\n"
+    words = ("gaps", "waive", "ORDERS_HOURLY", "--reason", "Closed.", "--from", "2026-01-01T04:00")
+    assert manage(*words).code == 6
+    assert manage(*words, "--to", "2026-01-01T06:00").code == 0
+    document = manage("gaps", "scan", "--json").document()
+    assert (document["gapsFound"], document["findings"][0]["fate"]) == (1, "SUBMITTED")
+    assert "ORDERS_HOURLY" in manage("gaps", "list", "ORDERS_HOURLY").out
 
 
 def test_a_gap_that_is_too_short_is_told_and_left(loader: Loader, settings: Any) -> None:
