@@ -23,7 +23,6 @@ from backfill.admin_gaps import GapScanAdmin
 from backfill.models import BackfillJob, GapScan
 from execution.admin import (
     ExecutionAdmin,
-    GapAdmin,
     LockAdmin,
     MaintenanceJobAdmin,
     OutputVersionAdmin,
@@ -40,7 +39,7 @@ from execution.models import (
     Recount,
     Replica,
 )
-from loaderportal.coverage_page import CoverageBoardAdmin
+from loaderportal.coverage_page import CoverageBoardAdmin, GapPageAdmin
 from loaderportal.loader_page import LoaderPageAdmin
 from loaders.admin.source import SourceDatabaseAdmin
 from loaders.admin.version import LoaderVersionAdmin
@@ -60,7 +59,7 @@ admin.site.register(LoadHistory, ExecutionAdmin)
 admin.site.register(BackfillJob, BackfillJobAdmin)
 admin.site.register(Recount, RecountAdmin)
 admin.site.register(CoverageInterval, CoverageBoardAdmin)
-admin.site.register(Gap, GapAdmin)
+admin.site.register(Gap, GapPageAdmin)
 admin.site.register(GapWaiver, WaiverAdmin)
 admin.site.register(GapScan, GapScanAdmin)
 admin.site.register(OutputVersion, OutputVersionAdmin)

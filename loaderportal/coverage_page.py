@@ -17,15 +17,16 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.http import urlencode
 
+from accounts.admin_actions import PageAction
 from accounts.object_access import reachable
 from accounts.roles import Permission, may
 from backfill.admin.links import submit_address
 from core.clock import database_now
 from core.display import badge, instant_text, number_text, span_text, window_text
 from core.window import Window
-from execution.admin import COVERAGE_TONES, CoverageAdmin
+from execution.admin import COVERAGE_TONES, CoverageAdmin, GapAdmin
 from execution.coverage import DERIVED, GAPS, CoverageState, Interval
-from execution.models import CoverageInterval, gap_id
+from execution.models import CoverageInterval, Gap, gap_id
 from execution.services import CoverageReading, read_coverage
 from execution.services.slices import worst_states
 from execution.services.time_line import TimeLine, grain_of
@@ -106,6 +107,27 @@ def coverage_view(request: HttpRequest, loader: Loader, context: dict[str, Any])
     if reading is not None:
         page |= _reading_context(request, loader, reading)
     return TemplateResponse(request, "console/coverage.html", page)
+
+
+def _backfill_address(gap: Gap) -> str:
+    return f"{submit_address(gap.loader)}&{_query(gap.window)}"
+
+
+BACKFILL = PageAction(
+    "backfill",
+    "Backfill",
+    "update",
+    Permission.BACKFILL,
+    lambda _, __: "",
+    link=_backfill_address,
+    tone="main",
+)
+
+
+class GapPageAdmin(GapAdmin):
+    """Gaps, with the way to a backfill."""
+
+    page_actions = (BACKFILL, *GapAdmin.page_actions)
 
 
 class CoverageBoardAdmin(CoverageAdmin):

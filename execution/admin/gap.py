@@ -136,7 +136,7 @@ class _StretchAdmin(ActionPageAdmin):
 class GapAdmin(_StretchAdmin):
     """Gaps of all loaders, newest first."""
 
-    page_actions = (WAIVE,)
+    page_actions: tuple[PageAction, ...] = (WAIVE,)
     list_display = ("stretch", "length", "loader_shown", "state_shown", "run")
     list_filter = ("state", LengthFilter, "loader")
 
