@@ -160,6 +160,10 @@ class ActionPageAdmin(PortalModelAdmin):
         else:
             if (further := _tell(request, told)) is not None:
                 return redirect(further)
+        return self._back_to(request, found)
+
+    def _back_to(self, request: HttpRequest, found: Any) -> HttpResponse:
+        """To the object's page; to the list if the act has made it disappear."""
         if not self.get_queryset(request).filter(pk=found.pk).exists():
             return redirect(f"admin:{self._name('changelist')}")
         return redirect(reverse(f"admin:{self._name('change')}", args=[quote(found.pk)]))
@@ -179,7 +183,8 @@ class ActionPageAdmin(PortalModelAdmin):
             except PortalError as error:
                 form.show(error)
             else:
-                return redirect(_tell(request, told) or back)
+                further = _tell(request, told)
+                return redirect(further) if further else self._back_to(request, found)
         context = {
             **self.admin_site.each_context(request),
             "model_admin": self,

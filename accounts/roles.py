@@ -29,6 +29,7 @@ class Permission(StrEnum):
     APPROVE = "approve"
     RUN = "run"
     BACKFILL = "backfill"
+    MEND_COVERAGE = "mend_coverage"
     MANAGE_SOURCES = "manage_sources"
     SET_LOG_LEVELS = "set_log_levels"
     ARCHIVE = "archive"
@@ -50,6 +51,7 @@ ROLE_TABLE: dict[Permission, frozenset[Role]] = {
     Permission.APPROVE: _APPROVERS,
     Permission.RUN: _OPERATORS,
     Permission.BACKFILL: _OPERATORS,
+    Permission.MEND_COVERAGE: _OPERATORS,
     Permission.MANAGE_SOURCES: _ADMINS,
     Permission.SET_LOG_LEVELS: _ADMINS,
     Permission.ARCHIVE: _ADMINS,
@@ -66,6 +68,7 @@ _DOING: dict[Permission, str] = {
     Permission.APPROVE: "approve or reject definitions and large backfills",
     Permission.RUN: "enable, disable and run loaders",
     Permission.BACKFILL: "submit and control backfills",
+    Permission.MEND_COVERAGE: "waive gaps, look for them and correct the coverage",
     Permission.MANAGE_SOURCES: "manage source databases",
     Permission.SET_LOG_LEVELS: "set log levels",
     Permission.ARCHIVE: "archive loaders",

@@ -114,6 +114,7 @@ class LoaderEvent(models.Model):
         RUN_CANCELLED = "RUN_CANCELLED"
         DEFINITION_DECIDED = "DEFINITION_DECIDED"
         BACKFILL_ENDED = "BACKFILL_ENDED"
+        GAP_FOUND = "GAP_FOUND"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     at = models.DateTimeField(db_default=ClockTimestamp(), editable=False)

@@ -13,6 +13,7 @@ class BackfillConfig(AppConfig):
     name = "backfill"
 
     def ready(self) -> None:
+        from backfill.gap_job import register_scan
         from backfill.late.upkeep import register_jobs
         from backfill.scheduling import register_work
         from backfill.services import expire_requests
@@ -21,3 +22,4 @@ class BackfillConfig(AppConfig):
         register_work()
         register_jobs()
         register("expired backfill requests", Every(timedelta(hours=1)), expire_requests)
+        register_scan()

@@ -60,3 +60,10 @@ class VersionChangedError(TransientError):
     """The loader was approved anew at this very moment; the job is paused at the next look."""
 
     code = "BACKFILL_VERSION_CHANGED"
+
+
+class GapScanNotFoundError(TerminalError):
+    """No gap scan has this id."""
+
+    code = "GAP_SCAN_NOT_FOUND"
+    status = HTTPStatus.NOT_FOUND

@@ -13,13 +13,15 @@ import sys
 from collections.abc import Iterator
 
 import django
+from django.db.models.signals import post_save
 
 import tests.portal_environment  # noqa: F401 - the settings want these values when they load
 from benchmarks import servers
 from benchmarks.report import Figure, Size, json_line, table
 from core.processes import settle
+from tests.support.evidence import complete_at_once
 
-BENCHMARKS = ("writer", "memory")
+BENCHMARKS = ("writer", "memory", "gaps")
 """Modules of this package with `benchmark(stage, sources, size)`, which yields Figures."""
 
 
@@ -29,9 +31,10 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows of a large load")
     parser.add_argument("--runs", type=int, default=2_000, help="runs in one worker process")
     parser.add_argument("--only", choices=BENCHMARKS, help="one benchmark instead of all")
+    parser.add_argument("--loaders", type=int, default=5_000, help="loaders of a scan for gaps")
     options = parser.parse_args()
     names = [options.only] if options.only else BENCHMARKS
-    figures = list(_figures(names, Size(options.rows, options.runs)))
+    figures = list(_figures(names, Size(options.rows, options.runs, options.loaders)))
     sys.stdout.write("\n".join([*table(figures), json_line(figures), ""]))
     return 0 if all(figure.is_kept for figure in figures) else 1
 
@@ -45,6 +48,8 @@ def _figures(names: list[str] | tuple[str, ...], size: Size) -> Iterator[Figure]
         django.setup()
         settle()
         logging.disable(logging.INFO)
+        # Definitions are approved here without a worker that gathers evidence about them.
+        post_save.connect(complete_at_once, dispatch_uid="evidence_at_once")
         # Only now that Django is set up can modules that need its models be imported.
         stage_module = importlib.import_module("benchmarks.stage")
         with started.postgres.source() as postgres, started.mariadb.source() as mariadb:

@@ -13,6 +13,7 @@ class Size:
 
     rows: int
     runs: int
+    loaders: int = 5_000
 
 
 @dataclass(frozen=True)

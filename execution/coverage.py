@@ -37,6 +37,11 @@ class CoverageState(models.TextChoices):
     EXPIRED = "EXPIRED", "Expired"
 
 
+DERIVED = frozenset({CoverageState.MISSING, CoverageState.PENDING})
+GAPS = frozenset({CoverageState.FAILED, CoverageState.MISSING, CoverageState.UNVERIFIED})
+"""What a gap is, below the watermark: a stretch that can be backfilled or waived (spec 9)."""
+
+
 class Outcome(Enum):
     """What a run says about its window. A backfill's NO_ROWS is NO_ROWS_CONFIRMED (spec 9)."""
 
@@ -68,6 +73,7 @@ _BECOMES: dict[Outcome, _Becomes] = {
 }
 _WAIVING: _Becomes = dict.fromkeys((None, _S.MISSING, _S.FAILED, _S.UNVERIFIED), _S.WAIVED)
 _EXPIRING: _Becomes = dict.fromkeys((*_WAIVING, _S.LOADED), _S.EXPIRED)
+_GIVING_UP: _Becomes = dict.fromkeys(_WAIVING, _S.EXPIRED)
 
 
 def record(
@@ -112,6 +118,30 @@ def expire(existing: Sequence[Interval], window: Window, *, purged: int = 0) -> 
     return _paint(_ordered(existing), window, _EXPIRING, None, purged)
 
 
+def give_up(existing: Sequence[Interval], window: Window) -> list[Interval]:
+    """As `record`, for gaps that the source has no data for any more: they are EXPIRED, and what
+    was loaded, found empty or waived stays."""
+    return _paint(_ordered(existing), window, _GIVING_UP, None, 0)
+
+
+def withdraw(existing: Sequence[Interval], window: Window) -> list[Interval]:
+    """As `record`, for a waiver that was taken back: what is still WAIVED inside the window becomes
+    a hole, which is a gap again."""
+    return _erase(_ordered(existing), window, {CoverageState.WAIVED})
+
+
+def overwrite(
+    existing: Sequence[Interval], window: Window, parts: Sequence[Interval]
+) -> list[Interval]:
+    """As `record`, for what a verification found: inside the window `parts` stand, and holes where
+    they leave any. MISSING and PENDING among them are holes, too. ValueError for parts that reach
+    outside of the window."""
+    if any(p.window.start < window.start or p.window.end > window.end for p in parts):
+        raise ValueError("the parts lie inside the window")
+    rest = _erase(_ordered(existing), window, set(CoverageState))
+    return _merged([*rest, *(p for p in parts if p.state not in DERIVED)], None)
+
+
 def complete(
     existing: Sequence[Interval], first: datetime, watermark: datetime | None, until: datetime
 ) -> list[Interval]:
@@ -123,8 +153,7 @@ def complete(
     if until <= first:
         return []
     stretch = Window(first, until)
-    derived = {CoverageState.MISSING, CoverageState.PENDING}
-    known = [i for i in _ordered(existing) if i.state not in derived and stretch.overlaps(i.window)]
+    known = [i for i in _ordered(existing) if i.state not in DERIVED and stretch.overlaps(i.window)]
     parts = [_part(i, _common(i.window, stretch)) for i in known]
     for hole in _holes(known, stretch):
         border = min(max(watermark or first, hole.start), hole.end)
@@ -133,6 +162,29 @@ def complete(
         if border < hole.end:
             parts.append(Interval(Window(border, hole.end), CoverageState.PENDING))
     return _merged(parts, None)
+
+
+def uncovered(stretch: Window, windows: Iterable[Window]) -> list[Window]:
+    """The parts of the stretch that none of the windows covers, in order."""
+    holes, start = [], stretch.start
+    for window in sorted(windows):
+        if start < min(window.start, stretch.end):
+            holes.append(Window(start, min(window.start, stretch.end)))
+        start = max(start, window.end)
+    if start < stretch.end:
+        holes.append(Window(start, stretch.end))
+    return holes
+
+
+def merged(windows: Iterable[Window]) -> list[Window]:
+    """The same time in order, as few windows as possible."""
+    found: list[Window] = []
+    for window in sorted(windows):
+        if found and window.start <= found[-1].end:
+            found[-1] = Window(found[-1].start, max(found[-1].end, window.end))
+        else:
+            found.append(window)
+    return found
 
 
 def _load(known: list[Interval], window: Window, run: UUID, added: int) -> list[Interval]:
@@ -180,6 +232,15 @@ def _paint(
     return _merged(parts + cut, run)
 
 
+def _erase(known: list[Interval], window: Window, states: set[CoverageState]) -> list[Interval]:
+    """Leave a hole where one of the states stands inside the window."""
+    parts: list[Interval] = []
+    for interval in known:
+        hit = interval.state in states and window.overlaps(interval.window)
+        parts += _remnants(interval, window) if hit else [interval]
+    return _merged(parts, None)
+
+
 def _ordered(existing: Iterable[Interval]) -> list[Interval]:
     ordered = sorted(existing, key=lambda interval: interval.window)
     for left, right in pairwise(ordered):
@@ -205,14 +266,7 @@ def _merged(parts: Iterable[Interval], run: UUID | None) -> list[Interval]:
 
 def _holes(known: Sequence[Interval], stretch: Window) -> list[Window]:
     """The parts of `stretch` that none of the ordered intervals covers."""
-    holes, start = [], stretch.start
-    for interval in known:
-        if start < min(interval.window.start, stretch.end):
-            holes.append(Window(start, min(interval.window.start, stretch.end)))
-        start = max(start, interval.window.end)
-    if start < stretch.end:
-        holes.append(Window(start, stretch.end))
-    return holes
+    return uncovered(stretch, [interval.window for interval in known])
 
 
 def _remnants(interval: Interval, window: Window) -> list[Interval]:

@@ -104,6 +104,27 @@ class WindowBeyondWatermarkError(TerminalError):
     status = HTTPStatus.CONFLICT
 
 
+class GapNotFoundError(TerminalError):
+    """Nothing of the stretch is a gap of the loader, or there is no such loader."""
+
+    code = "GAP_NOT_FOUND"
+    status = HTTPStatus.NOT_FOUND
+
+
+class WaiverNotFoundError(TerminalError):
+    """No waiver has this id."""
+
+    code = "WAIVER_NOT_FOUND"
+    status = HTTPStatus.NOT_FOUND
+
+
+class WaiverWithdrawnError(TerminalError):
+    """The waiver was withdrawn before."""
+
+    code = "INVALID_TRANSITION"
+    status = HTTPStatus.CONFLICT
+
+
 class RunCancelledError(TerminalError):
     """Somebody asked the run to stop."""
 

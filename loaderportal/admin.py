@@ -19,23 +19,27 @@ from accounts.admin_tokens import ApiTokenAdmin
 from accounts.models import ApiToken, Team
 from audit.models import AuditEvent
 from backfill.admin import BackfillJobAdmin, RecountAdmin
-from backfill.models import BackfillJob
+from backfill.admin_gaps import GapScanAdmin
+from backfill.models import BackfillJob, GapScan
 from execution.admin import (
-    CoverageAdmin,
     ExecutionAdmin,
     LockAdmin,
     MaintenanceJobAdmin,
     OutputVersionAdmin,
     ReplicaAdmin,
+    WaiverAdmin,
 )
 from execution.models import (
     CoverageInterval,
+    Gap,
+    GapWaiver,
     LoaderExecutionLock,
     LoadHistory,
     MaintenanceJob,
     Recount,
     Replica,
 )
+from loaderportal.coverage_page import CoverageBoardAdmin, GapPageAdmin
 from loaderportal.loader_page import LoaderPageAdmin
 from loaders.admin.source import SourceDatabaseAdmin
 from loaders.admin.version import LoaderVersionAdmin
@@ -54,7 +58,10 @@ admin.site.register(SourceDatabase, SourceDatabaseAdmin)
 admin.site.register(LoadHistory, ExecutionAdmin)
 admin.site.register(BackfillJob, BackfillJobAdmin)
 admin.site.register(Recount, RecountAdmin)
-admin.site.register(CoverageInterval, CoverageAdmin)
+admin.site.register(CoverageInterval, CoverageBoardAdmin)
+admin.site.register(Gap, GapPageAdmin)
+admin.site.register(GapWaiver, WaiverAdmin)
+admin.site.register(GapScan, GapScanAdmin)
 admin.site.register(OutputVersion, OutputVersionAdmin)
 admin.site.register(LoaderExecutionLock, LockAdmin)
 admin.site.register(Replica, ReplicaAdmin)

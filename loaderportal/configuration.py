@@ -278,6 +278,30 @@ VARIABLES = (
         default="0 2 * * *",
     ),
     Variable(
+        "LOADERPORTAL_GAP_SCAN_HOURS",
+        "How often all loaders are scanned for gaps, in hours.",
+        whole_number(),
+        default=6,
+    ),
+    Variable(
+        "LOADERPORTAL_GAP_LOOKBACK_DAYS",
+        "How far back a scan for gaps looks, in days.",
+        whole_number(),
+        default=7,
+    ),
+    Variable(
+        "LOADERPORTAL_GAP_MIN_SECONDS",
+        "How long a gap must be for a scan to load it, in seconds.",
+        whole_number(minimum=0),
+        default=300,
+    ),
+    Variable(
+        "LOADERPORTAL_GAP_MAX_JOBS",
+        "How many backfills a scan makes at most; the next one goes on. With 0 it only reports.",
+        whole_number(minimum=0),
+        default=100,
+    ),
+    Variable(
         "LOADERPORTAL_RAW_CAPTURE_URL",
         "Where loaders with raw capture keep their rows: a folder (`/path`, `file:///path`) or "
         "`s3://bucket/prefix?region=...`; empty refuses such loaders. See `raw_capture.md`.",

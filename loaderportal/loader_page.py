@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Max
-from django.http import HttpRequest
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 
@@ -18,18 +16,23 @@ from accounts.admin_access import audit_address
 from accounts.admin_actions import PageAction
 from accounts.roles import Permission, User, may
 from backfill.admin import jobs_address, submit_address
-from core.display import instant_text, number_text, span_text, window_text
-from core.window import Window
-from execution.admin import COVERAGE_TONES, DRY_RUN, TEST_QUERY, duration_text, status_badge
-from execution.coverage import CoverageState, Interval, complete
+from core.display import instant_text, number_text, window_text
+from execution.admin import DRY_RUN, TEST_QUERY, duration_text, status_badge
 from execution.models import (
-    CoverageInterval,
+    Gap,
     LoaderExecutionLock,
     LoadHistory,
     SourceBreaker,
     Trigger,
 )
-from execution.services import disable_and_cancel, run_now
+from execution.services import disable_and_cancel, read_coverage, run_now
+from loaderportal.coverage_page import (
+    STRIP,
+    coverage_address,
+    coverage_view,
+    loader_for,
+    strip_of,
+)
 from loaders.admin.loader import LoaderAdmin
 from loaders.models import ApprovalStatus, Loader
 from signals.models import SignalsHistory
@@ -38,16 +41,8 @@ _COUNTED = 1_000_000
 """Signals are counted exactly up to here; beyond, a page should not wait for the count."""
 
 _SHOWN_RUNS = 8
-
-
-@dataclass(frozen=True)
-class CoveragePart:
-    """A state's share of the loader's time so far."""
-
-    label: str
-    tone: str
-    percent: float
-    length: str
+_SHOWN_COVERAGE = timedelta(days=7)
+_COUNTED_GAPS = 99
 
 
 def _may_run(_: User, loader: Loader) -> str:
@@ -117,12 +112,22 @@ class LoaderPageAdmin(LoaderAdmin):
         DRY_RUN,
     )
 
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.coverage_view)
+        address = path("<path:object_id>/coverage/", view, name="loaders_loader_coverage")
+        return [address, *super().get_urls()]
+
+    def coverage_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """What is known of each stretch of the loader's time."""
+        loader = loader_for(request, object_id)
+        return coverage_view(request, loader, self.admin_site.each_context(request))
+
     def page_context(self, request: HttpRequest, obj: Loader) -> dict[str, Any]:
         now = timezone.now()
         return {
             **super().page_context(request, obj),
             "runs": [_run_row(run, now) for run in _latest_runs(obj)],
-            "coverage": coverage_parts(obj, now),
+            "coverage": coverage_context(obj, now),
             "links": list(_links(request.user, obj)),
         }
 
@@ -176,30 +181,24 @@ def _run_row(run: LoadHistory, now: datetime) -> dict[str, Any]:
     }
 
 
-def coverage_parts(loader: Loader, now: datetime) -> list[CoveragePart]:
-    """Each state's share of the time from the loader's first window to now or its end."""
-    rows = CoverageInterval.objects.filter(loader=loader).order_by("range_from")
-    known = [
-        Interval(Window(row.range_from, row.range_to), CoverageState(row.state)) for row in rows
-    ]
-    if not known:
-        return []
-    first = min(known[0].window.start, loader.start_at or known[0].window.start)
-    until = max(known[-1].window.end, min(now, loader.end_at or now))
-    lengths: dict[CoverageState, timedelta] = defaultdict(timedelta)
-    for part in complete(known, first, loader.state.last_load_timestamp, until):
-        lengths[part.state] += part.window.duration
-    whole = until - first
-    return [
-        CoveragePart(
-            state.label,
-            COVERAGE_TONES[state].value,
-            round(100 * (lengths[state] / whole), 2),
-            span_text(lengths[state]),
-        )
-        for state in CoverageState
-        if state in lengths
-    ]
+def coverage_context(loader: Loader, now: datetime) -> dict[str, Any] | None:
+    """The loader's last week as a strip; None for one that never had a window."""
+    week = now.replace(second=0, microsecond=0) - _SHOWN_COVERAGE
+    reading = read_coverage(loader, start=week, most=STRIP) or read_coverage(loader, most=STRIP)
+    if reading is None:
+        return None
+    gaps = Gap.objects.filter(loader_id=loader.loader_code)
+    count = gaps[: _COUNTED_GAPS + 1].count()
+    return {
+        "strip": strip_of(loader, reading),
+        "first": instant_text(reading.stretch.start),
+        "last": instant_text(reading.stretch.end),
+        "gaps": f"more than {_COUNTED_GAPS}" if count > _COUNTED_GAPS else f"{count}",
+        "has_gaps": count > 0,
+        "gaps_address": f"{reverse('admin:execution_gap_changelist')}?"
+        + urlencode({"loader__loader_code__exact": loader.loader_code}),
+        "address": coverage_address(loader),
+    }
 
 
 def _links(user: User, loader: Loader) -> Iterable[tuple[str, str]]:
@@ -207,7 +206,8 @@ def _links(user: User, loader: Loader) -> Iterable[tuple[str, str]]:
     by_id = urlencode({"loader__id__exact": str(loader.pk)})
     yield "Executions", f"{reverse('admin:execution_loadhistory_changelist')}?{by_code}"
     yield "Backfills", jobs_address(loader)
-    yield "Coverage", f"{reverse('admin:execution_coverageinterval_changelist')}?{by_code}"
+    yield "Coverage", coverage_address(loader)
+    yield "Gaps", f"{reverse('admin:execution_gap_changelist')}?{by_code}"
     yield "Output versions", f"{reverse('admin:signals_outputversion_changelist')}?{by_code}"
     yield "Versions", f"{reverse('admin:loaders_loaderversion_changelist')}?{by_id}"
     if may(user, Permission.READ_AUDIT):

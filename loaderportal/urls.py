@@ -16,9 +16,11 @@ from accounts import api as accounts
 from accounts import api_audit as audit
 from accounts import api_tokens as tokens
 from backfill import api as backfill
+from backfill import api_gaps as scans
 from backfill import api_recounts as recounts
 from core.api import problems
 from execution import api as execution
+from execution import api_coverage as coverage
 from execution import api_outputs as outputs
 from execution import api_trials as trials
 from loaderportal import health
@@ -37,6 +39,9 @@ _RECOUNT = f"(?P<recount_id>{_UUID})"
 _TOKEN = f"(?P<token_id>{_UUID})"
 _OUTPUT = f"(?P<output_id>{_UUID})"
 _JOB = f"(?P<job_id>{_UUID})"
+_WAIVER = f"(?P<waiver_id>{_UUID})"
+_SCAN = f"(?P<scan_id>{_UUID})"
+_GAP = r"(?P<gap>[A-Z0-9_]{1,64}(?:\.[0-9]{8}T[0-9]{6}Z){2})"
 
 
 def _endpoint(address: str, view: Any) -> URLPattern:
@@ -77,6 +82,16 @@ urlpatterns = [
     _endpoint(f"loaders/{_CODE}/dry-run", trials.LoaderDryRun),
     _endpoint(f"loaders/{_CODE}/run", execution.LoaderRun),
     _endpoint(f"loaders/{_CODE}/outputs", outputs.OutputList),
+    _endpoint(f"loaders/{_CODE}/coverage", coverage.LoaderCoverage),
+    _endpoint(f"loaders/{_CODE}/gaps", coverage.LoaderGapList),
+    _endpoint(f"loaders/{_CODE}/gaps/waive", coverage.LoaderWaive),
+    _endpoint(f"loaders/{_CODE}/waivers", coverage.WaiverList),
+    _endpoint("gaps", coverage.GapList),
+    _endpoint(f"gaps/{_GAP}/waive", coverage.GapWaive),
+    _endpoint("gaps/scans", scans.GapScanList),
+    _endpoint(f"gaps/scans/{_SCAN}", scans.GapScanDetail),
+    _endpoint(f"gaps/scans/{_SCAN}/findings", scans.GapFindingList),
+    _endpoint(f"waivers/{_WAIVER}/withdraw", coverage.WaiverWithdraw),
     _endpoint(f"outputs/{_OUTPUT}", outputs.OutputDetail),
     _endpoint(f"outputs/{_OUTPUT}/restore", outputs.OutputRestore),
     _endpoint("executions", execution.ExecutionList),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -67,10 +68,15 @@ class SubmitForm(ActionForm):
         field.queryset = loaders
 
     @staticmethod
-    def initial_for(*, loader: Loader | None, retried: BackfillJob | None) -> dict[str, Any]:
-        """What the form starts from: an old job's values, or the usual ones."""
+    def initial_for(
+        *, loader: Loader | None, retried: BackfillJob | None, asked: Mapping[str, str]
+    ) -> dict[str, Any]:
+        """What the form starts from: an old job's values, or the usual ones with the range that
+        the address asks for."""
         if retried is None:
             return {
+                "from_time": asked.get("from", "").replace("T", " "),
+                "to_time": asked.get("to", "").replace("T", " "),
                 "loader": loader.pk if loader else None,
                 "mode": JobMode.ALL,
                 "purge_strategy": PurgeStrategy.PURGE_AND_RELOAD,

@@ -190,7 +190,9 @@ class BackfillJobAdmin(ActionPageAdmin):
         form = SubmitForm(
             request.user,
             request.POST if request.method == "POST" else None,
-            initial=SubmitForm.initial_for(loader=loader, retried=retried),
+            initial=SubmitForm.initial_for(
+                loader=loader, retried=retried, asked=request.GET.dict()
+            ),
             retried=retried,
         )
         shown = None

@@ -2,6 +2,7 @@
 
 from execution.admin.coverage import COVERAGE_TONES, CoverageAdmin
 from execution.admin.execution import ExecutionAdmin, duration_text, status_badge
+from execution.admin.gap import GapAdmin, WaiverAdmin
 from execution.admin.links import loader_link
 from execution.admin.operation import LockAdmin, MaintenanceJobAdmin, ReplicaAdmin
 from execution.admin.output import OutputVersionAdmin
@@ -13,10 +14,12 @@ __all__ = [
     "TEST_QUERY",
     "CoverageAdmin",
     "ExecutionAdmin",
+    "GapAdmin",
     "LockAdmin",
     "MaintenanceJobAdmin",
     "OutputVersionAdmin",
     "ReplicaAdmin",
+    "WaiverAdmin",
     "duration_text",
     "loader_link",
     "status_badge",

@@ -15,6 +15,7 @@ from core.clock import database_now
 from execution.maintenance.locks import delete_released_locks, end_stale_locks
 from execution.maintenance.registry import register
 from execution.maintenance.schedule import Cron, Every
+from execution.services.expiry import expire_gaps
 from execution.trials.upkeep import forget_old_trials
 from loaders.services import expire_stale_requests, look_at_accounts
 from signals.outputs import delete_expired_outputs
@@ -35,6 +36,7 @@ EVENTS = "event numbers"
 EVENT_RETENTION = "event retention"
 TOKENS = "ended tokens"
 SIGN_INS = "old sign-ins"
+EXPIRED_GAPS = "expired gaps"
 
 
 def register_jobs() -> None:
@@ -54,6 +56,7 @@ def register_jobs() -> None:
     register(EVENT_RETENTION, Every(timedelta(hours=1)), outbox.prune_expired)
     register(TOKENS, Every(timedelta(days=1)), delete_old_tokens)
     register(SIGN_INS, Every(timedelta(days=1)), delete_old_attempts)
+    register(EXPIRED_GAPS, Every(timedelta(days=1)), expire_gaps)
 
 
 def settle_captures() -> int:

@@ -2,6 +2,7 @@
 
 from execution.models.breaker import SourceBreaker
 from execution.models.coverage import CoverageInterval
+from execution.models.gap import Gap, GapWaiver, gap_id, no_gap, read_gap_id
 from execution.models.history import (
     FAILURE_KIND,
     OUTPUT_VERSION,
@@ -19,6 +20,8 @@ __all__ = [
     "FAILURE_KIND",
     "OUTPUT_VERSION",
     "CoverageInterval",
+    "Gap",
+    "GapWaiver",
     "LoadHistory",
     "LoaderExecutionLock",
     "MaintenanceJob",
@@ -32,4 +35,7 @@ __all__ = [
     "Trial",
     "TrialKind",
     "Trigger",
+    "gap_id",
+    "no_gap",
+    "read_gap_id",
 ]

@@ -120,6 +120,7 @@ class LoadHistory(models.Model):
         indexes = [
             models.Index(fields=["loader", "-start_time"], name="load_history_by_loader"),
             models.Index(fields=["-start_time"], name="load_history_by_time"),
+            models.Index(fields=["loader", "query_from_time"], name="load_history_by_window"),
         ]
 
     def __str__(self) -> str:

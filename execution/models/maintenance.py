@@ -39,6 +39,11 @@ class MaintenanceJobQuerySet(models.QuerySet["MaintenanceJob"]):
         )
         return taken == 1
 
+    def ask_for(self, name: str) -> None:
+        """Make a job due at once, unless a worker is at it now: as if it had never run. What its
+        last run left to tell stays."""
+        self.filter(name=name, lease_until__isnull=True).update(last_started_at=None)
+
     def renew(self, run_id: UUID, lease: timedelta) -> bool:
         """Keep the job; False if somebody else took it meanwhile."""
         return self.filter(run_id=run_id).update(lease_until=ClockTimestamp() + lease) == 1

@@ -3,6 +3,7 @@
 from execution.services.cancel import no_execution, request_cancel
 from execution.services.claim import Claimed, prepare, take
 from execution.services.commit import commit
+from execution.services.coverage_reading import CoverageReading, read_coverage
 from execution.services.disabling import disable_and_cancel
 from execution.services.dispatch import dispatch, dispatch_window
 from execution.services.failure import record_failure
@@ -10,16 +11,22 @@ from execution.services.outputs import restore_output
 from execution.services.reaping import reap_expired, release_replica
 from execution.services.runs import run_now
 from execution.services.trials import get_trial, request_trial
+from execution.services.verification import PartVerified, verify_coverage
+from execution.services.waiving import get_waiver, waive_gaps, withdraw_waiver
 
 __all__ = [
     "Claimed",
+    "CoverageReading",
+    "PartVerified",
     "commit",
     "disable_and_cancel",
     "dispatch",
     "dispatch_window",
     "get_trial",
+    "get_waiver",
     "no_execution",
     "prepare",
+    "read_coverage",
     "reap_expired",
     "record_failure",
     "release_replica",
@@ -28,4 +35,7 @@ __all__ = [
     "restore_output",
     "run_now",
     "take",
+    "verify_coverage",
+    "waive_gaps",
+    "withdraw_waiver",
 ]

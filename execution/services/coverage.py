@@ -21,12 +21,7 @@ def update_coverage(
     cleared: bool = False,
 ) -> None:
     """Replace the stored intervals that touch the window by what they become."""
-    stored = list(
-        CoverageInterval.objects.select_for_update(no_key=True)
-        .filter(loader_id=loader_code, range_from__lte=window.end, range_to__gte=window.start)
-        .order_by("range_from")
-    )
-    present = [_interval(row) for row in stored]
+    stored, present = locked_coverage(loader_code, window)
     becomes = record(
         present,
         window,
@@ -36,12 +31,26 @@ def update_coverage(
         purged=purged,
         cleared=cleared,
     )
-    _replace(loader_code, stored, becomes)
+    replace_coverage(loader_code, stored, becomes)
 
 
-def _replace(
+def locked_coverage(
+    loader_code: str, window: Window
+) -> tuple[list[CoverageInterval], list[Interval]]:
+    """The stored intervals that touch or overlap the window, locked, in order; as rows and as
+    values. The caller holds the loader's state row: that is what orders changes of coverage."""
+    stored = list(
+        CoverageInterval.objects.select_for_update(no_key=True)
+        .filter(loader_id=loader_code, range_from__lte=window.end, range_to__gte=window.start)
+        .order_by("range_from")
+    )
+    return stored, [interval_of(row) for row in stored]
+
+
+def replace_coverage(
     loader_code: str, stored: Sequence[CoverageInterval], becomes: Sequence[Interval]
 ) -> None:
+    """Store `becomes` in the place of the rows that `locked_coverage` gave."""
     CoverageInterval.objects.filter(pk__in=[row.pk for row in stored]).delete()
     CoverageInterval.objects.bulk_create(
         CoverageInterval(
@@ -56,7 +65,8 @@ def _replace(
     )
 
 
-def _interval(row: CoverageInterval) -> Interval:
+def interval_of(row: CoverageInterval) -> Interval:
+    """A stored interval as a value."""
     return Interval(
         Window(row.range_from, row.range_to),
         CoverageState(row.state),

@@ -17,10 +17,12 @@ from accounts.admin_actions import ActionPageAdmin
 from accounts.roles import Role
 from accounts.teams import create_team
 from accounts.tokens import create_token
-from backfill.models import BackfillJob
+from backfill.models import BackfillJob, GapScan
 from backfill.states import JobStatus
 from execution.models import (
     CoverageInterval,
+    Gap,
+    GapWaiver,
     LoaderExecutionLock,
     LoadHistory,
     MaintenanceJob,
@@ -54,6 +56,9 @@ MODELS = {
     "execution_loadhistory": (EVERYBODY, frozenset()),
     "execution_recount": (EVERYBODY, frozenset()),
     "execution_coverageinterval": (EVERYBODY, frozenset()),
+    "execution_gap": (EVERYBODY, frozenset()),
+    "execution_gapwaiver": (EVERYBODY, frozenset()),
+    "backfill_gapscan": (EVERYBODY, frozenset()),
     "signals_outputversion": (EVERYBODY, frozenset()),
     "backfill_backfilljob": (EVERYBODY, WRITERS),
     "execution_loaderexecutionlock": (ENTITLED, frozenset()),
@@ -72,6 +77,7 @@ NEVER_CHANGED = {"backfill_backfilljob", "accounts_apitoken"}
 WITHOUT_ROLE = {"login", "logout", "password_change", "password_change_done", "jsi18n", "search"}
 OTHER = {"index", "app_list", "autocomplete", "view_on_site", None}
 ACTIONS = {
+    "execution_gap": {"waive": WRITERS},
     "loaders_loader": {
         "submit": WRITERS,
         "enable": WRITERS,
@@ -90,6 +96,7 @@ ACTIONS = {
     "accounts_apitoken": {"revoke": EVERYBODY},
     "execution_loadhistory": {"cancel": WRITERS},
     "signals_outputversion": {"restore": WRITERS},
+    "execution_gapwaiver": {"withdraw": WRITERS},
     "execution_recount": {"reload": WRITERS, "decline": WRITERS},
     "backfill_backfilljob": {
         "approve": DECIDERS,
@@ -99,10 +106,12 @@ ACTIONS = {
         "resume": WRITERS,
         "cancel": WRITERS,
     },
+    "backfill_gapscan": {},
 }
 """Who may press a model's buttons. Those that ask something first answer with their page."""
 
 ASKS_FIRST = {"watermark", "teams", "reject", "test-query", "dry-run", "reload", "decline"}
+ASKS_FIRST |= {"waive", "withdraw"}
 ANSWER_NEEDED = ASKS_FIRST - {"teams"}
 """The form comes back: it lacks something, or the source allows no trials."""
 
@@ -162,6 +171,16 @@ class Place:
             lost_records=1,
             grains=[(START.isoformat(), 2, 1)],
         )
+        loader.state.last_load_timestamp = window[1]
+        loader.state.save()
+        waiver = GapWaiver.objects.create(
+            loader=loader,
+            range_from=window[0],
+            range_to=window[1],
+            reason="Nothing was sold.",
+            waived_at=START,
+        )
+        scan = GapScan.objects.create(started_at=START, looked_from=START)
         output = OutputVersion.objects.create(
             loader=loader,
             window_from=window[0],
@@ -198,6 +217,9 @@ class Place:
             "loaders_sourcedatabase": source,
             "execution_loadhistory": self.execution,
             "execution_coverageinterval": coverage,
+            "execution_gap": Gap.objects.get(),
+            "execution_gapwaiver": waiver,
+            "backfill_gapscan": scan,
             "signals_outputversion": output,
             "execution_recount": recount,
             "execution_loaderexecutionlock": lock,
@@ -248,6 +270,8 @@ def pages(place: Place, role: Role) -> list[tuple[str, frozenset[Role]]]:
     key = [place.people.viewer.pk]
     listed.append((reverse("admin:auth_user_password_change", args=key), ADMIN))
     listed.append((reverse("admin:loaders_loader_governance"), EVERYBODY))
+    listed.append((reverse("admin:loaders_loader_coverage", args=[place.loader.pk]), EVERYBODY))
+    listed.append((reverse("admin:execution_coverage_board"), EVERYBODY))
     return listed
 
 
@@ -365,6 +389,8 @@ def test_every_page_of_the_console_is_in_these_tables() -> None:
         "loaders_loader_governance",
     }
     known |= {"auth_user_do", "accounts_apitoken_do"}
+    known |= {"execution_gap_do", "execution_gapwaiver_do", "backfill_gapscan_do"}
+    known |= {"loaders_loader_coverage", "execution_coverage_board"}
     assert names(admin.site.urls[0]) - known - WITHOUT_ROLE - OTHER == set()
 
 

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from benchmarks import memory, writer
+from benchmarks import gaps, memory, time_line, writer
 from benchmarks.readings import many, one
 from benchmarks.stage import Stage
 from tests.portal_database import PortalDatabase
@@ -49,3 +49,17 @@ def test_a_large_load_stays_within_the_memory_of_a_worker(
 def test_many_runs_in_one_worker_leave_it_as_it_was(stage: Stage, source: SourceServer) -> None:
     taken = memory.measure(stage, stage.add(source, many(100)), runs=RUNS)
     assert taken.growth < memory.GROWTH_MEGABYTES / (1 if FULL else 4), taken
+
+
+def test_a_scan_for_gaps_over_a_hundred_loaders_is_quick_and_small(
+    committed_db: PortalDatabase, postgres_source: SourceServer
+) -> None:
+    """The limits of `make bench` are for 5,000 loaders; a hundred are read in a fiftieth of it."""
+    stage = Stage(committed_db, postgres_source)
+    line = time_line.make(stage, loaders=5_000 if FULL else 100, days=7 if FULL else 0.5)
+    gaps.make_gaps(stage, line)
+    gaps.rob(stage, line)
+    said = gaps.scan(stage)
+    assert (said["gaps"], said["lost"]) == (65, 25)
+    assert said["seconds"] < gaps.SCAN_SECONDS / (1 if FULL else 3), said
+    assert said["megabytes"] < gaps.SCAN_MEGABYTES, said

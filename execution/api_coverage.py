@@ -1,0 +1,232 @@
+"""REST endpoints of coverage, gaps and waivers (spec 9, 10)."""
+
+from __future__ import annotations
+
+from datetime import UTC, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F, QuerySet
+from rest_framework import serializers, status
+from rest_framework.generics import ListAPIView
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.object_access import reachable
+from accounts.roles import Permission
+from core.api.serializers import Strict
+from core.api.views import valid_body, valid_parameters
+from core.window import Window
+from execution.coverage import GAPS, Interval
+from execution.models import Gap, GapWaiver, no_gap, read_gap_id
+from execution.services import read_coverage, waive_gaps, withdraw_waiver
+from execution.services.coverage_reading import MOST_INTERVALS
+from execution.services.waiving import get_waiver
+from loaders.exceptions import LoaderNotFoundError
+from loaders.models import Loader
+from loaders.services import get_loader
+
+_INSTANT: dict[str, Any] = {"default_timezone": UTC}
+
+
+class ReasonBody(Strict):
+    """Why it is waived, or withdrawn; the audit trail keeps it."""
+
+    reason = serializers.CharField(max_length=1000)
+
+
+class StretchBody(ReasonBody):
+    """A stretch to waive, `[fromTime, toTime)`."""
+
+    from_time = serializers.DateTimeField(**_INSTANT)
+    to_time = serializers.DateTimeField(**_INSTANT)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """The stretch is not empty."""
+        if attrs["from_time"] >= attrs["to_time"]:
+            raise serializers.ValidationError({"to_time": ["It must be after fromTime."]})
+        return attrs
+
+
+class CoverageFilter(serializers.Serializer[Any]):
+    """Parameters of coverage; open ends reach as far as the loader's time line."""
+
+    from_time = serializers.DateTimeField(required=False, **_INSTANT)
+    to_time = serializers.DateTimeField(required=False, **_INSTANT)
+    max_intervals = serializers.IntegerField(min_value=1, max_value=10_000, default=MOST_INTERVALS)
+
+
+class GapFilter(serializers.Serializer[Any]):
+    """Parameters of the list of gaps, besides those of its pages."""
+
+    loader_code = serializers.CharField(max_length=64, required=False)
+    state = serializers.ChoiceField(sorted(GAPS), required=False)
+    min_seconds = serializers.IntegerField(min_value=1, required=False)
+
+
+class GapAnswer(serializers.ModelSerializer[Gap]):
+    """A gap in a list."""
+
+    gap_id = serializers.CharField(source="id")
+    loader_code = serializers.CharField(source="loader_id")
+    from_time = serializers.DateTimeField(source="range_from")
+    to_time = serializers.DateTimeField(source="range_to")
+    execution_id = serializers.UUIDField(source="load_history_id")
+
+    class Meta:
+        model = Gap
+        fields = ("gap_id", "loader_code", "state", "from_time", "to_time", "execution_id")
+
+
+class WaiverAnswer(serializers.ModelSerializer[GapWaiver]):
+    """A waiver."""
+
+    waiver_id = serializers.UUIDField(source="id")
+    loader_code = serializers.CharField(source="loader_id")
+    from_time = serializers.DateTimeField(source="range_from")
+    to_time = serializers.DateTimeField(source="range_to")
+    waived_by = serializers.CharField(source="waived_by.username", default=None)
+    withdrawn_by = serializers.CharField(source="withdrawn_by.username", default=None)
+
+    class Meta:
+        model = GapWaiver
+        fields = (
+            "waiver_id",
+            "loader_code",
+            "from_time",
+            "to_time",
+            "reason",
+            "waived_by",
+            "waived_at",
+            "withdrawn_by",
+            "withdrawn_at",
+            "withdrawal_reason",
+        )
+
+
+class GapPagination(CursorPagination):
+    """Pages of 50, at most 500, newest stretch first."""
+
+    page_size = 50
+    page_size_query_param = "page_size"
+    max_page_size = 500
+    ordering = ("-range_from", "id")
+
+
+class GapList(ListAPIView[Gap]):
+    """Gaps of all loaders, newest first; `loaderCode`, `state` and `minSeconds` filter."""
+
+    needs = {"GET": Permission.VIEW}
+    serializer_class = GapAnswer
+    pagination_class = GapPagination
+
+    def get_queryset(self) -> QuerySet[Gap]:
+        wanted = valid_parameters(GapFilter, self.request)
+        gaps = reachable(self.request.user, Gap.objects.all())
+        code = self.kwargs.get("code") or wanted.get("loader_code")
+        if code is not None:
+            gaps = gaps.filter(loader=get_loader(code, user=self.request.user))
+        if "state" in wanted:
+            gaps = gaps.filter(state=wanted["state"])
+        if "min_seconds" in wanted:
+            gaps = gaps.alias(length=F("range_to") - F("range_from"))
+            gaps = gaps.filter(length__gte=timedelta(seconds=wanted["min_seconds"]))
+        return gaps
+
+
+class LoaderGapList(GapList):
+    """Gaps of one loader, newest first."""
+
+
+class GapWaive(APIView):
+    """Waive a gap, saying why."""
+
+    needs = {"POST": Permission.MEND_COVERAGE}
+
+    def post(self, request: Request, gap: str) -> Response:
+        reason = valid_body(ReasonBody, request)["reason"]
+        code, window = read_gap_id(gap)
+        try:
+            loader = get_loader(code, user=request.user)
+        except LoaderNotFoundError:
+            raise no_gap(gap) from None
+        return _waive(request, loader, window, reason)
+
+
+class LoaderWaive(APIView):
+    """Waive what of a stretch is a gap, saying why."""
+
+    needs = {"POST": Permission.MEND_COVERAGE}
+
+    def post(self, request: Request, code: str) -> Response:
+        body = valid_body(StretchBody, request)
+        window = Window(*(body[name].astimezone(UTC) for name in ("from_time", "to_time")))
+        loader = get_loader(code, user=request.user)
+        return _waive(request, loader, window, body["reason"])
+
+
+class WaiverList(ListAPIView[GapWaiver]):
+    """Waivers of a loader, newest first, withdrawn ones too."""
+
+    needs = {"GET": Permission.VIEW}
+    serializer_class = WaiverAnswer
+
+    def get_queryset(self) -> QuerySet[GapWaiver]:
+        loader = get_loader(self.kwargs["code"], user=self.request.user)
+        waivers = GapWaiver.objects.filter(loader=loader)
+        return waivers.select_related("waived_by", "withdrawn_by")
+
+
+class WaiverWithdraw(APIView):
+    """Take a waiver back, saying why."""
+
+    needs = {"POST": Permission.MEND_COVERAGE}
+
+    def post(self, request: Request, waiver_id: str) -> Response:
+        get_waiver(UUID(waiver_id), user=request.user)
+        reason = valid_body(ReasonBody, request)["reason"]
+        waiver = withdraw_waiver(user=request.user, waiver_id=UUID(waiver_id), reason=reason)
+        return Response(WaiverAnswer(waiver).data)
+
+
+class LoaderCoverage(APIView):
+    """A loader's coverage: every instant of the range in exactly one interval."""
+
+    needs = {"GET": Permission.VIEW}
+
+    def get(self, request: Request, code: str) -> Response:
+        wanted = valid_parameters(CoverageFilter, request)
+        loader = get_loader(code, user=request.user)
+        reading = read_coverage(
+            loader,
+            start=wanted.get("from_time"),
+            end=wanted.get("to_time"),
+            most=wanted["max_intervals"],
+        )
+        return Response(
+            {
+                "loader_code": loader.loader_code,
+                "watermark": loader.state.last_load_timestamp,
+                "from_time": reading and reading.stretch.start,
+                "to_time": reading and reading.stretch.end,
+                "is_condensed": reading is not None and reading.is_condensed,
+                "intervals": [_interval(one) for one in reading.intervals] if reading else [],
+            }
+        )
+
+
+def _interval(interval: Interval) -> dict[str, Any]:
+    return {
+        "from_time": interval.window.start,
+        "to_time": interval.window.end,
+        "state": interval.state,
+        "rec_count": interval.rec_count,
+        "execution_id": interval.load_history_id,
+    }
+
+
+def _waive(request: Request, loader: Loader, window: Window, reason: str) -> Response:
+    waivers = waive_gaps(user=request.user, loader=loader, window=window, reason=reason)
+    return Response({"results": WaiverAnswer(waivers, many=True).data}, status.HTTP_201_CREATED)
