@@ -167,6 +167,19 @@ def test_a_source_that_is_away_is_recorded_and_the_approver_decides(
     assert approved(people, version, comment="The source comes tomorrow.").number == 1
 
 
+def test_a_source_that_refuses_names_its_account_only_to_those_who_may_see_it(
+    server: SourceServer, people: People
+) -> None:
+    version = submitted(people, make_source(server, people, user_name="who_nobody_is"))
+
+    report = gathered(version)
+
+    assert codes(report) == {"SOURCE_AUTH_FAILED"}
+    assert "who_nobody_is" in report.source_error
+    assert "who_nobody_is" not in report.without_data().to_json()
+    assert "who_nobody_is" not in LoadHistory.objects.get().error_message
+
+
 def test_a_source_that_lost_the_table_says_so_only_to_those_who_may_see_it(
     server: SourceServer, people: People
 ) -> None:
