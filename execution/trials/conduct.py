@@ -140,6 +140,7 @@ class _Reading:
             for batch in self._within_limit(rows):
                 observer.take(batch)
                 encoder.encode(batch)
+                registry.forget_new()
                 self._watch.rows(observer.rows)
                 if observer.repeats_a_key:
                     raise DuplicateKeyError(
