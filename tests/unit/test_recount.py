@@ -47,6 +47,12 @@ def test_records_are_summed_by_grain() -> None:
     assert counts.rows == 4
 
 
+def test_counts_beyond_the_precision_of_a_float_are_exact() -> None:
+    counts = counter()
+    counts.take([row(b"2026-01-01", b"9007199254740993"), row(b"2026-01-01", b"1.000")])
+    assert counts.by_grain == {START: 9007199254740994}
+
+
 @pytest.mark.parametrize(
     ("at", "count", "words"),
     [
@@ -56,7 +62,7 @@ def test_records_are_summed_by_grain() -> None:
         (b"2026-01-01", b"many", "not a number"),
         (b"2026-01-01", b"1.5", "whole number"),
         (b"2026-01-01", b"-1", "whole number"),
-        (b"2026-01-01", b"inf", "whole number"),
+        (b"2026-01-01", b"inf", "finite number"),
     ],
 )
 def test_rows_that_no_run_would_accept_are_refused(
