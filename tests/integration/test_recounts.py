@@ -26,7 +26,8 @@ from execution.models import CoverageInterval, LoadHistory, Recount, RecountStat
 from execution.recount.counting import Difference
 from execution.scheduler import cycle
 from loaders.exceptions import InvalidTransitionError, ValidationFailedError
-from loaders.services import disable
+from loaders.models import Loader
+from loaders.services import approve, disable, submit, update_loader
 from signals.models import SignalsHistory
 from tests.servers import SourceServer
 from tests.support.gathering import work
@@ -110,6 +111,29 @@ def test_fewer_records_wait_for_a_person(scene: Scene) -> None:
     assert event.after["reason"] == "Test orders."
     let_backfills_run(scene)
     assert not SignalsHistory.objects.exists()
+
+
+def test_a_list_that_was_cut_does_not_keep_the_rest_from_being_loaded(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("execution.recount.task.MOST_DIFFERENCES", 1)
+    add_orders(scene.server, LATE, (START + 3 * HOUR, "EU", "web", 1.0))
+    recount = recounted(scene)
+    assert (recount.is_cut, len(recount.differences)) == (True, 1)
+    assert settle_found() == 1
+    let_backfills_run(scene)
+    assert recounted(scene).state == RecountState.SAME
+
+
+def test_whole_grains_are_loaded_again_though_the_grain_is_finer_meanwhile(scene: Scene) -> None:
+    add_orders(scene.server, LATE)
+    recounted(scene)
+    people, loader = scene.people, scene.loader
+    update_loader(user=people.operator, loader=loader, values={"grain_seconds": 60})
+    submit(user=people.operator, loader=Loader.objects.get())
+    approve(user=people.approver, loader=Loader.objects.get())
+    assert settle_found() == 1
+    assert BackfillJob.objects.get().window == Window(START + HOUR, START + 2 * HOUR)
 
 
 def test_a_person_may_leave_what_is_loaded(scene: Scene) -> None:
