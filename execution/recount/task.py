@@ -23,6 +23,7 @@ from execution.models import (
 )
 from execution.models.recount import MOST_DIFFERENCES
 from execution.recount.counting import Difference, GrainCounter, by_grain, differences
+from execution.services.breakers import note_success
 from execution.services.claim import Claimed, prepare
 from execution.services.release import release_after_load
 from execution.statement import stamp_parser, statement_of
@@ -74,6 +75,7 @@ def loaded_counts(loader_code: str, window: Window) -> Iterator[tuple[datetime, 
 def _record(claimed: Claimed, counter: GrainCounter, found: Sequence[Difference]) -> None:
     """The comparison, the execution's end and, as the last statement, the lock."""
     now = database_now()
+    note_success(claimed.source_id)
     Recount.objects.create(
         loader_id=claimed.loader_code,
         load_history_id=claimed.history_id,

@@ -22,7 +22,14 @@ from backfill.services.recounts import (
 from core.clock import database_now
 from core.window import Window
 from execution.exceptions import LoaderAtCapacityError, WindowBeyondWatermarkError
-from execution.models import CoverageInterval, LoadHistory, Recount, RecountState, Trigger
+from execution.models import (
+    CoverageInterval,
+    LoadHistory,
+    Recount,
+    RecountState,
+    SourceBreaker,
+    Trigger,
+)
 from execution.recount.counting import Difference
 from execution.scheduler import cycle
 from loaders.exceptions import InvalidTransitionError, ValidationFailedError
@@ -197,6 +204,18 @@ def test_a_pass_rests_after_a_failure_and_goes_on_with_the_same_window(scene: Sc
     RecountPass.objects.update(rests_until=database_now())
     assert recount_due() == 1
     assert work().window == FIRST
+
+
+def test_passes_leave_a_source_alone_that_serves_nobody(scene: Scene) -> None:
+    recount_due()
+    RecountPass.objects.update(counted_until=START)
+    held = database_now() + HOUR
+    breaker = SourceBreaker.objects.create(source=scene.source, failures=9, retry_at=held)
+    assert recount_due() == 0
+    recounted(scene)  # a person's goes through, and its success lets the others
+    breaker.refresh_from_db()
+    assert breaker.failures == 0
+    assert recount_due() == 1
 
 
 def test_a_disabled_loader_is_not_asked(scene: Scene) -> None:
