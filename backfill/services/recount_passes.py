@@ -91,13 +91,15 @@ def _begin_passes() -> None:
 
 def _worth_a_look(now: datetime) -> list[UUID]:
     """The passes that may have a window to ask for, or a re-count that has ended; those that have
-    waited longest first."""
+    waited longest first. A loader whose live run is due is left to it: both may want its only
+    slot."""
     ages = [int(age.total_seconds()) for age in settings.RECOUNT_AGES]
     rows = (
         RecountPass.objects.filter(age_seconds__in=ages, loader__in=Loader.objects.runnable())
         .filter(loader__state__last_load_timestamp__isnull=False)
         .filter(Q(rests_until=None) | Q(rests_until__lte=now))
         .exclude(execution__status=RunStatus.RUNNING)
+        .exclude(execution__isnull=True, loader__in=Loader.objects.due(now))
         .order_by("counted_until")
         .values_list(
             "pk",

@@ -33,7 +33,7 @@ from execution.models import (
 from execution.recount.counting import Difference
 from execution.scheduler import cycle
 from loaders.exceptions import InvalidTransitionError, ValidationFailedError
-from loaders.models import Loader
+from loaders.models import Loader, LoaderState
 from loaders.services import approve, disable, submit, update_loader
 from signals.models import SignalsHistory
 from tests.servers import SourceServer
@@ -54,6 +54,7 @@ def scene(committed_db: Any, request: pytest.FixtureRequest) -> Scene:
     for minutes in (5, 6, 65):
         add_orders(server, (START + timedelta(minutes=minutes), "EU", "web", 1.0))
     assert scene.run().records_loaded == 2
+    LoaderState.objects.update(next_due_at=None)  # passes go after live runs
     return scene
 
 
@@ -215,6 +216,19 @@ def test_passes_leave_a_source_alone_that_serves_nobody(scene: Scene) -> None:
     recounted(scene)  # a person's goes through, and its success lets the others
     breaker.refresh_from_db()
     assert breaker.failures == 0
+    assert recount_due() == 1
+
+
+def test_a_live_run_that_is_due_goes_before_a_pass(scene: Scene) -> None:
+    recount_due()
+    RecountPass.objects.update(counted_until=START)
+    LoaderState.objects.update(next_due_at=database_now())
+    assert recount_due() == 0
+    report = cycle()
+    assert report is not None
+    assert report.dispatched == [scene.loader.loader_code]
+    work()
+    LoaderState.objects.update(next_due_at=database_now() + HOUR)
     assert recount_due() == 1
 
 
