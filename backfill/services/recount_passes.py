@@ -18,6 +18,7 @@ from backfill.services.recounts import settle_found
 from backfill.services.work import bounds_of
 from core.clock import database_now
 from core.correlation import set_correlation_id
+from core.display import span_text
 from core.errors import PortalError
 from core.ids import uuid7
 from core.window import Window
@@ -26,6 +27,7 @@ from execution.models import LoadHistory, RunStatus, Trigger
 from execution.services import dispatch_window
 from execution.services.dispatch import require_planned
 from execution.windows import NotDue
+from loaders.exceptions import ValidationFailedError
 from loaders.models import Loader
 from loaders.policies import PurgeStrategy
 from loaders.services import approved_definition, require_on
@@ -40,10 +42,13 @@ _REST = timedelta(hours=1)
 def request_recount(*, user: User, loader: Loader, window: Window) -> LoadHistory:
     """Queue a re-count of a chosen window, without waiting for it.
 
-    Raises PermissionDeniedError, LoaderNotFoundError, and what `dispatch_window` raises: the window
-    is on the loader's grain and below its watermark.
+    Raises PermissionDeniedError, LoaderNotFoundError, ValidationFailedError for a window that no
+    run of the loader could read (longer than its longest, before its start, or past what the source
+    keeps), and what `dispatch_window` raises: the window is on the loader's grain and below its
+    watermark.
     """
     require_on(user, Permission.BACKFILL, loader)
+    _check_readable(loader, window)
     planned = _dispatch(loader, window, user)
     history = require_planned(planned, loader)
     record(
@@ -54,6 +59,19 @@ def request_recount(*, user: User, loader: Loader, window: Window) -> LoadHistor
         after={"executionId": str(history.pk)},
     )
     return history
+
+
+def _check_readable(loader: Loader, window: Window) -> None:
+    _, definition = approved_definition(loader)
+    bounds = bounds_of(loader, definition.settings(), database_now())
+    errors = bounds.errors(window.start, window.end)
+    if not errors and window.end > bounds.plan.longest_from(window.start):
+        longest = span_text(bounds.plan.max_query_period)
+        errors["to_time"] = f"The longest window that a run of the loader reads is {longest}."
+    if errors:
+        raise ValidationFailedError(
+            " ".join(errors.values()), details={"errors": {n: [e] for n, e in errors.items()}}
+        )
 
 
 def recount_due() -> int:

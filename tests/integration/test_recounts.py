@@ -165,6 +165,21 @@ def test_a_re_count_keeps_runs_off_its_window_and_stays_below_the_watermark(scen
         request_recount(user=scene.people.operator, loader=scene.loader, window=FIRST)
 
 
+@pytest.mark.parametrize(
+    ("window", "words"),
+    [
+        (Window(START, START + 7 * HOUR), "longest"),
+        (Window(START - 6 * HOUR, START), "begins at"),
+    ],
+)
+def test_a_source_is_not_asked_for_what_no_run_would_read(
+    scene: Scene, window: Window, words: str
+) -> None:
+    LoaderState.objects.update(last_load_timestamp=START + 12 * HOUR)
+    with pytest.raises(ValidationFailedError, match=words):
+        request_recount(user=scene.people.operator, loader=scene.loader, window=window)
+
+
 def test_a_re_count_that_fails_tells_nothing_about_coverage(scene: Scene) -> None:
     before = list(CoverageInterval.objects.values_list("state", "range_from", "range_to"))
     scene.server.execute("DROP TABLE orders")
