@@ -35,7 +35,14 @@ from loaders.services import approved_definition, require_on
 logger = structlog.get_logger(__name__)
 
 _REST = timedelta(hours=1)
-"""How long a pass rests after a re-count that failed."""
+"""How long a pass rests after a re-count that failed; twice as long after each further one."""
+
+_MOST_FAILURES = 5
+"""Re-counts of one window that may fail, over 15 hours, before the pass goes on without it: what
+lies behind it would never be looked at, and the source be asked in vain for ever."""
+
+_FAILURES_COUNT = timedelta(days=3)
+"""For so long, longer than the rests and the runs' own timeouts together."""
 
 
 @transaction.atomic
@@ -175,10 +182,33 @@ def _is_free(course: RecountPass) -> bool:
         course.counted_until = history.query_to_time
         course.rests_until = None
     else:
-        course.rests_until = (history.end_time or database_now()) + _REST
+        _rest_or_go_on(course, history)
     course.execution = None
     course.save()
     return True
+
+
+def _rest_or_go_on(course: RecountPass, history: LoadHistory) -> None:
+    failed = LoadHistory.objects.filter(
+        loader=history.loader_id,
+        trigger=Trigger.RECOUNT,
+        requested_by__isnull=True,
+        status__in=(RunStatus.FAILED, RunStatus.CANCELLED),
+        query_from_time=history.query_from_time,
+        start_time__gt=history.start_time - _FAILURES_COUNT,
+    ).count()
+    if failed < _MOST_FAILURES:
+        rest = _REST * 2 ** max(0, failed - 1)
+        course.rests_until = (history.end_time or database_now()) + rest
+        return
+    logger.warning(
+        "recount.window_left_out",
+        loader_code=history.loader_id,
+        window_from=history.query_from_time.isoformat(),
+        error_code=history.error_code,
+    )
+    course.counted_until = history.query_to_time
+    course.rests_until = None
 
 
 def _dispatch(loader: Loader, window: Window, user: User) -> LoadHistory | NotDue:

@@ -222,6 +222,25 @@ def test_a_pass_rests_after_a_failure_and_goes_on_with_the_same_window(scene: Sc
     assert work().window == FIRST
 
 
+def test_a_window_that_always_fails_does_not_hold_a_pass_for_ever(scene: Scene) -> None:
+    recount_due()
+    RecountPass.objects.update(counted_until=START)
+    LoaderState.objects.update(last_load_timestamp=START + 12 * HOUR)
+    scene.server.execute("ALTER TABLE orders RENAME TO away")
+    rests = []
+    for _ in range(5):
+        assert recount_due() == 1
+        history = work()
+        assert (history.status, history.window) == ("FAILED", FIRST)
+        recount_due()
+        course = RecountPass.objects.get()
+        if course.rests_until is not None:
+            rests.append(round((course.rests_until - history.end_time) / HOUR))
+            RecountPass.objects.update(rests_until=database_now())
+    assert rests == [1, 2, 4, 8]
+    assert work().window == Window(FIRST.end, FIRST.end + 6 * HOUR)
+
+
 def test_passes_leave_a_source_alone_that_serves_nobody(scene: Scene) -> None:
     recount_due()
     RecountPass.objects.update(counted_until=START)
