@@ -67,11 +67,10 @@ class TrialReport:
     """Instants are ISO 8601 in UTC, `..._ms` milliseconds.
 
     `rows` were read, all of the result unless `is_cut`; `distinct_stamps` of them have a
-    LOAD_TIME_STAMP of their own. `inferred_grain_seconds` is the longest usual step of the
-    source's wall clock that all stamps stand on. `standing` is how many signals stand in the
-    window now, where that was asked. `failure_...` say why a run over the window would fail, in our
-    words. `definition` is the SHA-256 of the governed values that were
-    tried.
+    LOAD_TIME_STAMP of their own. `inferred_grain_seconds` is the longest part of a day, on
+    the source's wall clock, whose steps all stamps stand on. `standing` is how many signals
+    stand in the window now, where that was asked. `failure_...` say why a run over the window would
+    fail, in our words. `definition` is the SHA-256 of the governed values that were tried.
     """
 
     definition: str

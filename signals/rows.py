@@ -248,7 +248,7 @@ def _counts(column: list[Cell], name: str) -> list[bytes]:
     present = [cell for cell in column if cell]
     if len(present) == len(column) and b"".join(present).isdigit():
         return present
-    return [_count(cell, name) for cell in column]
+    return [whole_count(cell, name) for cell in column]
 
 
 def _number(cell: Cell, name: str) -> bytes:
@@ -264,8 +264,9 @@ def _number(cell: Cell, name: str) -> bytes:
     return cell.strip()
 
 
-def _count(cell: Cell, name: str) -> bytes:
-    """A whole number's digits, or COPY's NULL. MySQL's SUM of counts comes with zero decimals."""
+def whole_count(cell: Cell, name: str) -> bytes:
+    """A whole number's digits, or COPY's NULL. MySQL's SUM of counts comes with zero decimals.
+    Raises RowRejectedError."""
     if cell is None or cell.isdigit():
         return _NULL if cell is None else cell
     if whole := _WHOLE.fullmatch(cell):

@@ -19,6 +19,7 @@ from signals.exceptions import RowRejectedError
 from signals.models import SEGMENT_COUNT
 
 CACHE_LIMIT = 50_000
+CACHE_BYTES = 32 * 1024 * 1024
 Cells = tuple[bytes | None, ...]
 
 _COLUMNS = ", ".join(f"segment_{n}" for n in range(1, SEGMENT_COUNT + 1))
@@ -40,12 +41,14 @@ def segment_code(segments: Sequence[bytes | None]) -> uuid.UUID:
 
 
 class CombinationRegistry:
-    """Codes of the combinations that a run meets. Remembers at most `CACHE_LIMIT` of them."""
+    """Codes of the combinations that a run meets. Remembers at most `CACHE_LIMIT` of them, and
+    about `CACHE_BYTES` of their text."""
 
     def __init__(self) -> None:
         self._codes: dict[Cells, bytes] = {}
         self._values: dict[bytes | None, bytes | None] = {}
         self._new: dict[str, list[str]] = {}
+        self._bytes = 0
         self._connection: BaseDatabaseWrapper | None = None
 
     def codes_of(self, combinations: list[Cells]) -> list[bytes]:
@@ -64,9 +67,11 @@ class CombinationRegistry:
             return known
         code = str(segment_code(segments))
         self._new[code] = [_text(value, n) for n, value in enumerate(segments, start=1)]
-        if len(self._codes) >= CACHE_LIMIT:
+        self._bytes += sum(map(len, filter(None, segments)))
+        if len(self._codes) >= CACHE_LIMIT or self._bytes > CACHE_BYTES:
             self._codes.clear()
             self._values.clear()
+            self._bytes = 0
         # Combinations are made of few values: each is kept once.
         kept = tuple(map(self._values.setdefault, segments, segments))
         self._codes[kept] = encoded = code.encode()
@@ -82,6 +87,10 @@ class CombinationRegistry:
         columns = zip(*self._new.values(), strict=True)
         with self._connection.cursor() as cursor:
             cursor.execute(_INSERT, [list(self._new), *map(list, columns)])
+        self._new.clear()
+
+    def forget_new(self) -> None:
+        """Let go of the combinations met since the last call: nobody will write their signals."""
         self._new.clear()
 
     def close(self) -> None:

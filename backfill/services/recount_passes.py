@@ -18,6 +18,7 @@ from backfill.services.recounts import settle_found
 from backfill.services.work import bounds_of
 from core.clock import database_now
 from core.correlation import set_correlation_id
+from core.display import span_text
 from core.errors import PortalError
 from core.ids import uuid7
 from core.window import Window
@@ -26,6 +27,7 @@ from execution.models import LoadHistory, RunStatus, Trigger
 from execution.services import dispatch_window
 from execution.services.dispatch import require_planned
 from execution.windows import NotDue
+from loaders.exceptions import ValidationFailedError
 from loaders.models import Loader
 from loaders.policies import PurgeStrategy
 from loaders.services import approved_definition, require_on
@@ -33,17 +35,27 @@ from loaders.services import approved_definition, require_on
 logger = structlog.get_logger(__name__)
 
 _REST = timedelta(hours=1)
-"""How long a pass rests after a re-count that failed."""
+"""How long a pass rests after a re-count that failed; twice as long after each further one."""
+
+_MOST_FAILURES = 5
+"""Re-counts of one window that may fail, over 15 hours, before the pass goes on without it: what
+lies behind it would never be looked at, and the source be asked in vain for ever."""
+
+_FAILURES_COUNT = timedelta(days=3)
+"""For so long, longer than the rests and the runs' own timeouts together."""
 
 
 @transaction.atomic
 def request_recount(*, user: User, loader: Loader, window: Window) -> LoadHistory:
     """Queue a re-count of a chosen window, without waiting for it.
 
-    Raises PermissionDeniedError, LoaderNotFoundError, and what `dispatch_window` raises: the window
-    is on the loader's grain and below its watermark.
+    Raises PermissionDeniedError, LoaderNotFoundError, ValidationFailedError for a window that no
+    run of the loader could read (longer than its longest, before its start, or past what the source
+    keeps), and what `dispatch_window` raises: the window is on the loader's grain and below its
+    watermark.
     """
     require_on(user, Permission.BACKFILL, loader)
+    _check_readable(loader, window)
     planned = _dispatch(loader, window, user)
     history = require_planned(planned, loader)
     record(
@@ -54,6 +66,19 @@ def request_recount(*, user: User, loader: Loader, window: Window) -> LoadHistor
         after={"executionId": str(history.pk)},
     )
     return history
+
+
+def _check_readable(loader: Loader, window: Window) -> None:
+    _, definition = approved_definition(loader)
+    bounds = bounds_of(loader, definition.settings(), database_now())
+    errors = bounds.errors(window.start, window.end)
+    if not errors and window.end > bounds.plan.longest_from(window.start):
+        longest = span_text(bounds.plan.max_query_period)
+        errors["to_time"] = f"The longest window that a run of the loader reads is {longest}."
+    if errors:
+        raise ValidationFailedError(
+            " ".join(errors.values()), details={"errors": {n: [e] for n, e in errors.items()}}
+        )
 
 
 def recount_due() -> int:
@@ -91,13 +116,15 @@ def _begin_passes() -> None:
 
 def _worth_a_look(now: datetime) -> list[UUID]:
     """The passes that may have a window to ask for, or a re-count that has ended; those that have
-    waited longest first."""
+    waited longest first. A loader whose live run is due is left to it: both may want its only
+    slot."""
     ages = [int(age.total_seconds()) for age in settings.RECOUNT_AGES]
     rows = (
         RecountPass.objects.filter(age_seconds__in=ages, loader__in=Loader.objects.runnable())
         .filter(loader__state__last_load_timestamp__isnull=False)
         .filter(Q(rests_until=None) | Q(rests_until__lte=now))
         .exclude(execution__status=RunStatus.RUNNING)
+        .exclude(execution__isnull=True, loader__in=Loader.objects.due(now))
         .order_by("counted_until")
         .values_list(
             "pk",
@@ -155,10 +182,33 @@ def _is_free(course: RecountPass) -> bool:
         course.counted_until = history.query_to_time
         course.rests_until = None
     else:
-        course.rests_until = (history.end_time or database_now()) + _REST
+        _rest_or_go_on(course, history)
     course.execution = None
     course.save()
     return True
+
+
+def _rest_or_go_on(course: RecountPass, history: LoadHistory) -> None:
+    failed = LoadHistory.objects.filter(
+        loader=history.loader_id,
+        trigger=Trigger.RECOUNT,
+        requested_by__isnull=True,
+        status__in=(RunStatus.FAILED, RunStatus.CANCELLED),
+        query_from_time=history.query_from_time,
+        start_time__gt=history.start_time - _FAILURES_COUNT,
+    ).count()
+    if failed < _MOST_FAILURES:
+        rest = _REST * 2 ** max(0, failed - 1)
+        course.rests_until = (history.end_time or database_now()) + rest
+        return
+    logger.warning(
+        "recount.window_left_out",
+        loader_code=history.loader_id,
+        window_from=history.query_from_time.isoformat(),
+        error_code=history.error_code,
+    )
+    course.counted_until = history.query_to_time
+    course.rests_until = None
 
 
 def _dispatch(loader: Loader, window: Window, user: User) -> LoadHistory | NotDue:

@@ -18,8 +18,10 @@ from backfill.late.lateness import Bucket, Counted, histogram, suggested
 from backfill.late.plan import joined
 from backfill.models import BackfillJob
 from backfill.services.submitting import Wanted, submit
+from backfill.services.work import settings_of
 from core.clock import database_now
 from core.errors import PortalError
+from core.window import Window
 from execution.models import Recount, RecountState
 from execution.recount.counting import stretches
 from loaders.exceptions import InvalidTransitionError, ValidationFailedError
@@ -104,9 +106,8 @@ def _to_decide(user: User, recount: Recount, target: RecountState, reason: str) 
 def _reload(recount: Recount, user: User) -> None:
     """Backfills over the grains that differ; one that is under way already serves as well."""
     loader = recount.loader
-    _, definition = approved_definition(loader)
-    windows = stretches(recount.differences, definition.settings().grain)
-    for window in joined(windows):
+    approved_definition(loader)
+    for window in joined(_differing(recount)):
         wanted = Wanted(
             from_time=window.start,
             to_time=window.end,
@@ -122,6 +123,18 @@ def _reload(recount: Recount, user: User) -> None:
             recount.reloads.append(str(job.pk))
     recount.state = RecountState.RELOADED
     recount.save()
+
+
+def _differing(recount: Recount) -> list[Window]:
+    """The stretches to load again: on the grain of the version that counted, whatever was approved
+    since; where the list was cut, all that follows it."""
+    history = recount.load_history
+    assert history.version is not None  # none but a trial is without
+    grain = settings_of(recount.loader, history.version).grain
+    windows = stretches(recount.differences, grain)
+    if recount.is_cut:
+        windows.append(Window(windows.pop().start, history.query_to_time))
+    return windows
 
 
 def _locked(recount_id: UUID) -> Recount:

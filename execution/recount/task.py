@@ -3,7 +3,7 @@ written but the comparison."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -23,11 +23,14 @@ from execution.models import (
 )
 from execution.models.recount import MOST_DIFFERENCES
 from execution.recount.counting import Difference, GrainCounter, by_grain, differences
+from execution.services.breakers import note_success
 from execution.services.claim import Claimed, prepare
 from execution.services.release import release_after_load
 from execution.statement import stamp_parser, statement_of
 from signals.models import SignalsHistory
 from signals.rows import check_columns
+
+_CHUNK = 5000
 
 
 def run_recount(lock: LoaderExecutionLock, heartbeat: Heartbeat) -> None:
@@ -56,21 +59,23 @@ def _ask(claimed: Claimed, heartbeat: Heartbeat) -> GrainCounter:
     return counter
 
 
-def loaded_counts(loader_code: str, window: Window) -> dict[datetime, int]:
-    """Records loaded, by stamp."""
+def loaded_counts(loader_code: str, window: Window) -> Iterator[tuple[datetime, int]]:
+    """Records loaded, by stamp, in the order of time; streamed, since there may be millions."""
     signals = SignalsHistory.objects.filter(
         loader_code=loader_code,
         load_time_stamp__gte=window.start,
         load_time_stamp__lt=window.end,
     )
-    counts = signals.values_list("load_time_stamp").annotate(Sum("rec_count")).order_by()
-    return {at: int(count or 0) for at, count in counts}
+    counts = signals.values_list("load_time_stamp").annotate(Sum("rec_count"))
+    for at, count in counts.order_by("load_time_stamp").iterator(chunk_size=_CHUNK):
+        yield at, int(count or 0)
 
 
 @transaction.atomic
 def _record(claimed: Claimed, counter: GrainCounter, found: Sequence[Difference]) -> None:
     """The comparison, the execution's end and, as the last statement, the lock."""
     now = database_now()
+    note_success(claimed.source_id)
     Recount.objects.create(
         loader_id=claimed.loader_code,
         load_history_id=claimed.history_id,

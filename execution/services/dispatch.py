@@ -169,13 +169,14 @@ def _order(loader_id: UUID, trigger: Trigger, requested_by: User | None) -> _Ord
 
 def _source_hold(order: _Order) -> NotDue | None:
     """Why the source is not asked now: its blackout hours, or its breaker. A live loader is due
-    again when that ends. A person's run goes through an open breaker, as a probe; a restore asks
-    no source."""
+    again when that ends. A person's run or re-count goes through an open breaker, as a probe; a
+    restore asks no source."""
     if not order.trigger.asks_source:
         return None
     source = order.loader.source
     reason, until = NotDueReason.BLACKOUT, source.blackout_end(order.now)
-    if until is None and order.trigger in {Trigger.SCHEDULE, Trigger.BACKFILL}:
+    of_nobody = order.trigger is Trigger.RECOUNT and order.requested_by is None
+    if until is None and (of_nobody or order.trigger in {Trigger.SCHEDULE, Trigger.BACKFILL}):
         reason, until = NotDueReason.SOURCE_HELD, held_until(source.pk, order.now)
     if until is None:
         return None

@@ -23,7 +23,7 @@ from execution.trials.plan import Plan, Watch
 from loaders.connectors import connector_for
 from loaders.connectors.base import Row, SourceConnection
 from loaders.connectors.connection_test import ConnectionReport, test_connection
-from loaders.connectors.errors import SourceError
+from loaders.connectors.errors import SourceError, summary_of
 from loaders.source_time import StampError
 from loaders.trial_report import Finding, Severity, SourceFacts, TrialReport, fingerprint
 from signals.exceptions import ColumnsChangedError, DuplicateKeyError, RowRejectedError
@@ -57,12 +57,15 @@ def examine(plan: Plan, watch: Watch, now: datetime) -> TrialReport:
 
 
 def _unreachable(report: TrialReport, answer: ConnectionReport) -> TrialReport:
-    """What the approver sees of a source that does not answer: they decide without."""
+    """What the approver sees of a source that does not answer: they decide without. The advice
+    names host and account: it is for those who may see the source's own words."""
+    message = summary_of(answer.code)
     return replace(
         report,
         failure_code=answer.code,
-        failure_message=answer.message,
-        findings=(Finding(Severity.ERROR, answer.code, answer.message),),
+        failure_message=message,
+        source_error=answer.message,
+        findings=(Finding(Severity.ERROR, answer.code, message),),
     )
 
 
@@ -137,6 +140,7 @@ class _Reading:
             for batch in self._within_limit(rows):
                 observer.take(batch)
                 encoder.encode(batch)
+                registry.forget_new()
                 self._watch.rows(observer.rows)
                 if observer.repeats_a_key:
                     raise DuplicateKeyError(

@@ -28,8 +28,7 @@ _KINDS = (
 DECIMAL, TEXT = "decimal", "text"
 _NUMBERS = frozenset({"integer", DECIMAL})
 
-USUAL_GRAINS = (1, 5, 10, 15, 30, 60, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
-"""Steps, in seconds, by which statements usually group."""
+_DAY_SECONDS = 86400
 
 _LOCAL_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - wall clock of the source
 
@@ -116,15 +115,15 @@ def differing_columns(before: Iterable[Column], now: Iterable[Column]) -> list[s
 
 
 def inferred_grain(stamps: Iterable[datetime], zone: SourceZone) -> int | None:
-    """The longest of `USUAL_GRAINS` that all stamps (aware UTC) stand on, counted on the source's
-    wall clock; None without a stamp, or where they stand on no whole second."""
-    common = None
+    """The longest step, in seconds, that divides a day and that all stamps (aware UTC) stand on,
+    counted on the source's wall clock; None without a stamp, or where they stand on no whole
+    second. Any divisor counts: statements group by two or by twenty minutes too."""
+    common = _DAY_SECONDS
+    is_empty = True
     for stamp in stamps:
         offset = zone.to_local(stamp) - _LOCAL_EPOCH
         if offset.microseconds:
             return None
-        seconds = offset.days * 86400 + offset.seconds
-        common = seconds if common is None else gcd(common, seconds)
-    if common is None:
-        return None
-    return max(step for step in USUAL_GRAINS if not common % step)
+        common = gcd(common, offset.days * _DAY_SECONDS + offset.seconds)
+        is_empty = False
+    return None if is_empty else common

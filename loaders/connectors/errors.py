@@ -33,6 +33,12 @@ class SourceError(PortalError):
         self.vendor_code = vendor_code
 
 
+def summary_of(code: str) -> str:
+    """What an error of that code means, in words that name neither host nor account."""
+    kinds = {kind.code: kind for kind in SourceError.__subclasses__()}
+    return kinds.get(code, SourceError).summary
+
+
 class SourceUnreachableError(SourceError, TransientError):
     """No session could be opened: name, network, refused, timeout, too many connections."""
 

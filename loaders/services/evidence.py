@@ -68,6 +68,8 @@ def renew_evidence(*, user: User, version: LoaderVersion) -> EvidencePack:
     if not may(user, Permission.EDIT_LOADERS):
         require(user, Permission.APPROVE)
     require_reach(user, version.loader)
+    # As approve does: whoever decides at this very moment goes first, or finds the pack waiting.
+    version = LoaderVersion.objects.select_for_update(no_key=True).get(pk=version.pk)
     pack = evidence_of(version, lock=True)
     if version.decision != Decision.PENDING:
         raise InvalidTransitionError(

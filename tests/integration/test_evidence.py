@@ -10,8 +10,18 @@ from audit.models import LoaderEvent
 from core.errors import PortalError
 from execution.models import CoverageInterval, LoadHistory, Trigger
 from execution.trials.gathering import gather_waiting
-from loaders.exceptions import EvidenceNotReadyError, ValidationFailedError
-from loaders.models import EvidencePack, EvidenceStatus, Loader, SourceDatabase
+from loaders.exceptions import (
+    EvidenceNotReadyError,
+    InvalidTransitionError,
+    ValidationFailedError,
+)
+from loaders.models import (
+    EvidencePack,
+    EvidenceStatus,
+    Loader,
+    LoaderVersion,
+    SourceDatabase,
+)
 from loaders.services import renew_evidence, submit, update_loader
 from loaders.trial_report import Severity
 from signals.models import SignalsHistory
@@ -165,6 +175,33 @@ def test_a_source_that_is_away_is_recorded_and_the_approver_decides(
     with pytest.raises(ValidationFailedError):
         approved(people, version)
     assert approved(people, version, comment="The source comes tomorrow.").number == 1
+
+
+def test_a_source_that_refuses_names_its_account_only_to_those_who_may_see_it(
+    server: SourceServer, people: People
+) -> None:
+    version = submitted(people, make_source(server, people, user_name="who_nobody_is"))
+
+    report = gathered(version)
+
+    assert codes(report) == {"SOURCE_AUTH_FAILED"}
+    assert "who_nobody_is" in report.source_error
+    assert "who_nobody_is" not in report.without_data().to_json()
+    assert "who_nobody_is" not in LoadHistory.objects.get().error_message
+
+
+def test_evidence_of_a_version_approved_meanwhile_stands_as_it_was(
+    postgres_source: SourceServer, people: People
+) -> None:
+    make_orders(postgres_source)
+    version = submitted(people, make_source(postgres_source, people))
+    gathered(version)
+    looked_at = LoaderVersion.objects.select_related("loader").get(pk=version.pk)
+    approved(people, version)
+
+    with pytest.raises(InvalidTransitionError, match="decided"):
+        renew_evidence(user=people.operator, version=looked_at)
+    assert EvidencePack.objects.get().status == EvidenceStatus.FINISHED
 
 
 def test_a_source_that_lost_the_table_says_so_only_to_those_who_may_see_it(

@@ -6,7 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
+from core.clock import database_now
 from execution.models import LoadHistory, RunStatus, Trial, TrialKind
 from execution.services import request_cancel, request_trial
 from execution.trials.gathering import MOST_ATTEMPTS, gather_waiting
@@ -77,3 +80,39 @@ def test_a_trial_whose_source_was_changed_meanwhile_is_called_off(
     assert work().status == RunStatus.CANCELLED
     assert Trial.objects.get().report is None
     assert scene.loader.state.consecutive_failures == 0
+
+
+@pytest.mark.gathers_evidence
+@pytest.mark.parametrize("in_blackout", [False, True])
+def test_many_packs_that_wait_for_one_source_cost_the_cycle_little(
+    committed_db: PortalDatabase,
+    postgres_source: SourceServer,
+    in_blackout: bool,  # noqa: FBT001
+) -> None:
+    people = people_and_replica()
+    make_orders(postgres_source)
+    source = make_source(postgres_source, people, max_connections=1)
+    for number in range(12):
+        submitted(people, source, loader_code=f"ORDERS_{number}")
+    now = database_now()
+    hours = f"{now - timedelta(hours=1):%H:%M}-{now + timedelta(hours=1):%H:%M}"
+    SourceDatabase.objects.update(blackout_hours=hours if in_blackout else "")
+    assert gather_waiting() == (0 if in_blackout else 1)
+
+    with CaptureQueriesContext(connection) as queries:
+        assert gather_waiting() == 0
+    assert len(queries) < 30
+    waiting = EvidencePack.objects.filter(note__contains="left alone")
+    assert waiting.count() == (12 if in_blackout else 0)
+
+
+@pytest.mark.gathers_evidence
+def test_a_pack_whose_tasks_were_forgotten_is_tried_once_more(
+    committed_db: PortalDatabase, postgres_source: SourceServer
+) -> None:
+    people = people_and_replica()
+    make_orders(postgres_source)
+    version = submitted(people, make_source(postgres_source, people))
+    EvidencePack.objects.update(attempts=MOST_ATTEMPTS)
+
+    assert codes(gathered(version)) == set()

@@ -22,11 +22,19 @@ from backfill.services.recounts import (
 from core.clock import database_now
 from core.window import Window
 from execution.exceptions import LoaderAtCapacityError, WindowBeyondWatermarkError
-from execution.models import CoverageInterval, LoadHistory, Recount, RecountState, Trigger
+from execution.models import (
+    CoverageInterval,
+    LoadHistory,
+    Recount,
+    RecountState,
+    SourceBreaker,
+    Trigger,
+)
 from execution.recount.counting import Difference
 from execution.scheduler import cycle
 from loaders.exceptions import InvalidTransitionError, ValidationFailedError
-from loaders.services import disable
+from loaders.models import Loader, LoaderState
+from loaders.services import approve, disable, submit, update_loader
 from signals.models import SignalsHistory
 from tests.servers import SourceServer
 from tests.support.gathering import work
@@ -46,6 +54,7 @@ def scene(committed_db: Any, request: pytest.FixtureRequest) -> Scene:
     for minutes in (5, 6, 65):
         add_orders(server, (START + timedelta(minutes=minutes), "EU", "web", 1.0))
     assert scene.run().records_loaded == 2
+    LoaderState.objects.update(next_due_at=None)  # passes go after live runs
     return scene
 
 
@@ -112,6 +121,29 @@ def test_fewer_records_wait_for_a_person(scene: Scene) -> None:
     assert not SignalsHistory.objects.exists()
 
 
+def test_a_list_that_was_cut_does_not_keep_the_rest_from_being_loaded(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("execution.recount.task.MOST_DIFFERENCES", 1)
+    add_orders(scene.server, LATE, (START + 3 * HOUR, "EU", "web", 1.0))
+    recount = recounted(scene)
+    assert (recount.is_cut, len(recount.differences)) == (True, 1)
+    assert settle_found() == 1
+    let_backfills_run(scene)
+    assert recounted(scene).state == RecountState.SAME
+
+
+def test_whole_grains_are_loaded_again_though_the_grain_is_finer_meanwhile(scene: Scene) -> None:
+    add_orders(scene.server, LATE)
+    recounted(scene)
+    people, loader = scene.people, scene.loader
+    update_loader(user=people.operator, loader=loader, values={"grain_seconds": 60})
+    submit(user=people.operator, loader=Loader.objects.get())
+    approve(user=people.approver, loader=Loader.objects.get())
+    assert settle_found() == 1
+    assert BackfillJob.objects.get().window == Window(START + HOUR, START + 2 * HOUR)
+
+
 def test_a_person_may_leave_what_is_loaded(scene: Scene) -> None:
     scene.server.execute("DELETE FROM orders WHERE amount = 1.0")
     recount = recounted(scene)
@@ -131,6 +163,21 @@ def test_a_re_count_keeps_runs_off_its_window_and_stays_below_the_watermark(scen
     request_recount(user=scene.people.operator, loader=scene.loader, window=FIRST)
     with pytest.raises(LoaderAtCapacityError):
         request_recount(user=scene.people.operator, loader=scene.loader, window=FIRST)
+
+
+@pytest.mark.parametrize(
+    ("window", "words"),
+    [
+        (Window(START, START + 7 * HOUR), "longest"),
+        (Window(START - 6 * HOUR, START), "begins at"),
+    ],
+)
+def test_a_source_is_not_asked_for_what_no_run_would_read(
+    scene: Scene, window: Window, words: str
+) -> None:
+    LoaderState.objects.update(last_load_timestamp=START + 12 * HOUR)
+    with pytest.raises(ValidationFailedError, match=words):
+        request_recount(user=scene.people.operator, loader=scene.loader, window=window)
 
 
 def test_a_re_count_that_fails_tells_nothing_about_coverage(scene: Scene) -> None:
@@ -173,6 +220,50 @@ def test_a_pass_rests_after_a_failure_and_goes_on_with_the_same_window(scene: Sc
     RecountPass.objects.update(rests_until=database_now())
     assert recount_due() == 1
     assert work().window == FIRST
+
+
+def test_a_window_that_always_fails_does_not_hold_a_pass_for_ever(scene: Scene) -> None:
+    recount_due()
+    RecountPass.objects.update(counted_until=START)
+    LoaderState.objects.update(last_load_timestamp=START + 12 * HOUR)
+    scene.server.execute("ALTER TABLE orders RENAME TO away")
+    rests = []
+    for _ in range(5):
+        assert recount_due() == 1
+        history = work()
+        assert (history.status, history.window) == ("FAILED", FIRST)
+        recount_due()
+        course = RecountPass.objects.get()
+        if course.rests_until is not None:
+            rests.append(round((course.rests_until - history.end_time) / HOUR))
+            RecountPass.objects.update(rests_until=database_now())
+    assert rests == [1, 2, 4, 8]
+    assert work().window == Window(FIRST.end, FIRST.end + 6 * HOUR)
+
+
+def test_passes_leave_a_source_alone_that_serves_nobody(scene: Scene) -> None:
+    recount_due()
+    RecountPass.objects.update(counted_until=START)
+    held = database_now() + HOUR
+    breaker = SourceBreaker.objects.create(source=scene.source, failures=9, retry_at=held)
+    assert recount_due() == 0
+    recounted(scene)  # a person's goes through, and its success lets the others
+    breaker.refresh_from_db()
+    assert breaker.failures == 0
+    assert recount_due() == 1
+
+
+def test_a_live_run_that_is_due_goes_before_a_pass(scene: Scene) -> None:
+    recount_due()
+    RecountPass.objects.update(counted_until=START)
+    LoaderState.objects.update(next_due_at=database_now())
+    assert recount_due() == 0
+    report = cycle()
+    assert report is not None
+    assert report.dispatched == [scene.loader.loader_code]
+    work()
+    LoaderState.objects.update(next_due_at=database_now() + HOUR)
+    assert recount_due() == 1
 
 
 def test_a_disabled_loader_is_not_asked(scene: Scene) -> None:

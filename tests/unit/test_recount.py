@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.window import Window
+from execution.recount import counting
 from execution.recount.counting import (
     Difference,
     GrainCounter,
@@ -47,6 +48,20 @@ def test_records_are_summed_by_grain() -> None:
     assert counts.rows == 4
 
 
+def test_counts_beyond_the_precision_of_a_float_are_exact() -> None:
+    counts = counter()
+    counts.take([row(b"2026-01-01", b"9007199254740993"), row(b"2026-01-01", b"1.000")])
+    assert counts.by_grain == {START: 9007199254740994}
+
+
+def test_millions_of_stamps_are_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counting, "_REMEMBERED", 10)
+    counts = GrainCounter(DAY, HOURLY, lambda _: START)
+    counts.take([row(b"%d" % n, b"1") for n in range(1000)])
+    assert counts.by_grain == {START: 1000}
+    assert len(counts._known) <= 10
+
+
 @pytest.mark.parametrize(
     ("at", "count", "words"),
     [
@@ -56,7 +71,7 @@ def test_records_are_summed_by_grain() -> None:
         (b"2026-01-01", b"many", "not a number"),
         (b"2026-01-01", b"1.5", "whole number"),
         (b"2026-01-01", b"-1", "whole number"),
-        (b"2026-01-01", b"inf", "whole number"),
+        (b"2026-01-01", b"inf", "finite number"),
     ],
 )
 def test_rows_that_no_run_would_accept_are_refused(
@@ -99,6 +114,6 @@ def test_what_is_loaded_again_is_just_the_grains_that_differ(
 
 def test_stamps_within_a_grain_count_for_it() -> None:
     stamps = {START: 1, START + timedelta(minutes=30): 2, START + HOUR: 3}
-    assert by_grain(stamps, HOURLY) == {START: 3, START + HOUR: 3}
+    assert by_grain(stamps.items(), HOURLY) == {START: 3, START + HOUR: 3}
     assert differences({START: 3}, {START: 3, START + HOUR: 0}) == []
     assert stretches([Difference(START, 1, 2)], HOURLY) == [Window(START, START + HOUR)]
