@@ -190,7 +190,7 @@ def _is_free(course: RecountPass) -> bool:
 
 def _rest_or_go_on(course: RecountPass, history: LoadHistory) -> None:
     failed = LoadHistory.objects.filter(
-        loader=history.loader_id,
+        loader=history.loader,
         trigger=Trigger.RECOUNT,
         requested_by__isnull=True,
         status__in=(RunStatus.FAILED, RunStatus.CANCELLED),

@@ -36,8 +36,18 @@ BODIES: dict[str, dict[str, Any]] = {
     "recounts": {"fromTime": "2026-01-01T00:00:00Z", "toTime": "2026-01-01T01:00:00Z"},
     "reload": {"reason": "So it is."},
     "decline": {"reason": "Never mind."},
+    "withdraw": {"reason": "It is a gap after all."},
+    "waive": {"reason": "Nobody worked."},
+    "gaps/waive": {
+        "reason": "Nobody worked.",
+        "fromTime": "2026-01-01T00:00:00Z",
+        "toTime": "2026-01-01T01:00:00Z",
+    },
 }
-"""Bodies by the address's last word, where an empty one says nothing about the object."""
+"""Bodies by the address's last words, where an empty one says nothing about the object."""
+
+APART = ("tokens", "gaps/scans/")
+"""Endpoints about a person, or about the whole portal, of which everybody sees their own part."""
 
 QUERIES = {"diff": "?from=1&to=1"}
 LISTS = {"loaders": CODE, "executions": CODE, "backfill": CODE, "admin/res/db-sources": SOURCE}
@@ -73,9 +83,8 @@ def give(place: Place, what: str) -> None:
 def objects_of_endpoints() -> Iterator[tuple[str, str]]:
     """Every endpoint that names an object of the loaders' world, with its methods."""
     for path, methods in ENDPOINTS.items():
-        if not path.startswith("tokens") and any(
-            name in path for name in ("ORDERS", SOURCE, NOWHERE)
-        ):
+        named = any(name in path for name in ("ORDERS", SOURCE, NOWHERE))
+        if named and not path.startswith(APART):
             yield from ((path, method) for method in methods)
 
 
@@ -113,6 +122,7 @@ def _object_of(place: Place, path: str) -> Any:
         "outputs": "signals_outputversion",
         "backfill": "backfill_backfilljob",
         "recounts": "execution_recount",
+        "waivers": "execution_gapwaiver",
     }
     return place.objects[kinds.get(path.split("/", maxsplit=1)[0], "execution_loadhistory")]
 
@@ -123,6 +133,7 @@ def renamed(answer: Any, place: Place) -> Any:
     named = (
         "execution_loadhistory",
         "execution_recount",
+        "execution_gapwaiver",
         "signals_outputversion",
         "backfill_backfilljob",
     )
@@ -137,7 +148,8 @@ def test_what_is_not_granted_is_answered_as_what_does_not_exist(
     settings: Any, place: Place, path: str, method: str
 ) -> None:
     here, nowhere = addressed(place, path)
-    body = BODIES.get(path.rsplit("/", 1)[-1])
+    one, two = path.rsplit("/", 1)[-1], "/".join(path.rsplit("/", 2)[-2:])
+    body = BODIES.get(two, BODIES.get(one))
     for role in Role:
         user = place.user(role)
         settings.OBJECT_PERMISSIONS = False
