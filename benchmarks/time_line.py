@@ -13,7 +13,7 @@ from loaders.models import Loader, LoaderState
 from tests.support.scenes import make_loader
 
 STEP = timedelta(minutes=5)
-_REAL = 50
+_REAL = 45
 """Loaders whose definitions are approved and so can be backfilled; the others are their copies."""
 
 _TEMPLATES = {

@@ -146,12 +146,12 @@ class GapWaive(APIView):
     needs = {"POST": Permission.MEND_COVERAGE}
 
     def post(self, request: Request, gap: str) -> Response:
-        reason = valid_body(ReasonBody, request)["reason"]
         code, window = read_gap_id(gap)
         try:
             loader = get_loader(code, user=request.user)
         except LoaderNotFoundError:
             raise no_gap(gap) from None
+        reason = valid_body(ReasonBody, request)["reason"]
         return _waive(request, loader, window, reason)
 
 

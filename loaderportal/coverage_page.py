@@ -9,6 +9,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.utils import quote
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Max, Min
@@ -25,8 +26,8 @@ from core.clock import database_now
 from core.display import badge, instant_text, number_text, span_text, window_text
 from core.window import Window
 from execution.admin import COVERAGE_TONES, CoverageAdmin, GapAdmin
-from execution.coverage import DERIVED, GAPS, CoverageState, Interval
-from execution.models import CoverageInterval, Gap, gap_id
+from execution.coverage import DERIVED, CoverageState, Interval
+from execution.models import CoverageInterval, Gap
 from execution.services import CoverageReading, read_coverage
 from execution.services.slices import worst_states
 from execution.services.time_line import TimeLine, grain_of
@@ -182,7 +183,7 @@ def loader_for(request: HttpRequest, object_id: str) -> Loader:
 def _reading_context(
     request: HttpRequest, loader: Loader, reading: CoverageReading
 ) -> dict[str, Any]:
-    stretch = reading.stretch
+    stretch, gaps = reading.stretch, _gaps_of(loader, reading)
     return {
         "strip": strip_of(loader, reading),
         "stretch": window_text(stretch.start, stretch.end),
@@ -192,15 +193,19 @@ def _reading_context(
         "is_condensed": reading.is_condensed,
         "moves": list(_moves(loader, reading.line, stretch)),
         "spans": list(_spans(loader, reading.line, stretch)),
-        "rows": [_row(request, loader, one, reading) for one in reversed(reading.intervals)],
+        "rows": [_row(request, loader, one, gaps) for one in reversed(reading.intervals)],
     }
 
 
 def _row(
-    request: HttpRequest, loader: Loader, one: Interval, reading: CoverageReading
+    request: HttpRequest, loader: Loader, one: Interval, gaps: Sequence[Gap]
 ) -> dict[str, Any]:
-    gap = _gap_window(loader, one, reading.line)
-    is_exact = not reading.is_condensed
+    """A stretch of the table. What is a gap is backfilled as far as it is shown, and waived as a
+    whole."""
+    gap = next((g for g in gaps if g.state == one.state and g.window.overlaps(one.window)), None)
+    shown = gap and Window(
+        max(one.window.start, gap.window.start), min(one.window.end, gap.window.end)
+    )
     return {
         "stretch": window_text(one.window.start, one.window.end),
         "length": span_text(one.window.duration),
@@ -209,28 +214,24 @@ def _row(
         "address": coverage_address(loader, one.window),
         "run": one.load_history_id
         and reverse("admin:execution_loadhistory_change", args=[one.load_history_id]),
-        "backfill": f"{submit_address(loader)}&{_query(gap)}"
-        if gap and is_exact and may(request.user, Permission.BACKFILL)
+        "backfill": f"{submit_address(loader)}&{_query(shown)}"
+        if shown and may(request.user, Permission.BACKFILL)
         else None,
-        "waive": _gap_address(loader, gap, "do", "waive")
-        if gap and is_exact and may(request.user, Permission.MEND_COVERAGE)
+        "waive": reverse("admin:execution_gap_do", args=[quote(gap.pk), "waive"])
+        if gap and may(request.user, Permission.MEND_COVERAGE)
         else None,
     }
 
 
-def _gap_window(loader: Loader, one: Interval, line: TimeLine) -> Window | None:
-    """The part of a stretch that is a gap; None if none is."""
-    if one.state not in GAPS or line.settled_until is None:
-        return None
-    end = min(one.window.end, line.settled_until)
-    if grain_of(loader).following(one.window.start) > end:
-        return None
-    return Window(one.window.start, end)
-
-
-def _gap_address(loader: Loader, gap: Window, page: str, *more: str) -> str:
-    key = gap_id(loader.loader_code, gap).replace("_", "_5F")  # as the console quotes keys
-    return reverse(f"admin:execution_gap_{page}", args=[key, *more])
+def _gaps_of(loader: Loader, reading: CoverageReading) -> list[Gap]:
+    """The gaps in what is shown stretch by stretch; none where stretches are condensed."""
+    if reading.is_condensed:
+        return []
+    stretch = reading.stretch
+    gaps = Gap.objects.filter(
+        loader_id=loader.loader_code, range_from__lt=stretch.end, range_to__gt=stretch.start
+    )
+    return list(gaps[:STRIP])
 
 
 def _moves(loader: Loader, line: TimeLine, stretch: Window) -> Iterable[tuple[str, str, str]]:

@@ -70,6 +70,19 @@ def test_a_strip_shows_each_stretch_and_leads_from_a_gap_to_backfill_and_waiver(
     assert 'value="2026-01-01 06:00:00"' in filled
 
 
+def test_a_gap_that_is_shown_in_part_is_backfilled_so_and_waived_as_a_whole(
+    people: People, loader: Loader
+) -> None:
+    part = {"from": "2026-01-01T05:00:00", "to": "2026-01-01T07:00:00"}
+    text = opened(people.operator, strip(loader), **part)
+    assert states(text) == ["missing", "failed"]
+    assert "from=2026-01-01T05%3A00%3A00&amp;to=2026-01-01T06%3A00%3A00" in text
+    for gap in ("20260101T040000Z.20260101T060000Z", "20260101T060000Z.20260101T080000Z"):
+        page = f"/admin/execution/gap/ORDERS_5FHOURLY.{gap}/do/waive/"
+        assert page in text
+        assert "A waived gap is left alone" in opened(people.operator, page)
+
+
 def test_a_viewer_sees_the_strip_and_no_acts(people: People, loader: Loader) -> None:
     text = opened(people.viewer, strip(loader), **RANGE)
     assert len(states(text)) == 6
