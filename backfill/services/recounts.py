@@ -111,8 +111,8 @@ def _reload(recount: Recount, user: User) -> None:
         wanted = Wanted(
             from_time=window.start,
             to_time=window.end,
-            reason=f"A re-count found {recount.late_records} more records, "
-            f"{recount.lost_records} fewer.",
+            reason=f"A re-count found other records than were loaded: {recount.late_records} came "
+            f"late, {recount.lost_records} are gone.",
         )
         try:
             with transaction.atomic():

@@ -28,8 +28,9 @@ class RecountState(models.TextChoices):
 
 class Recount(models.Model):
     """The comparison of one window, beside its execution. `age_seconds` is how long the window was
-    closed when it was asked; `late_records` are those that came since it was loaded, `lost_records`
-    those that are gone at the source. `reloads` names the backfills that it led to."""
+    closed when it was asked; `late_records` are those that came since their grain was loaded,
+    `lost_records` those that are gone at the source. `reloads` names the backfills that followed.
+    """
 
     TRANSITIONS = {
         RecountState.FOUND: {RecountState.RELOADED},

@@ -13,8 +13,10 @@ from core.clock import database_now
 from core.log_setup import logging_at
 from core.window import Window
 from execution.connecting import connect, timeout_seconds
+from execution.coverage import CoverageState
 from execution.heartbeat import Heartbeat
 from execution.models import (
+    CoverageInterval,
     LoaderExecutionLock,
     LoadHistory,
     Recount,
@@ -31,6 +33,9 @@ from signals.models import SignalsHistory
 from signals.rows import check_columns
 
 _CHUNK = 5000
+_ASKED = (CoverageState.LOADED, CoverageState.EMPTY, CoverageState.UNVERIFIED)
+_GIVEN_UP = (CoverageState.WAIVED, CoverageState.EXPIRED)
+"""What a person or a retention decided not to have: a re-count does not bring it back."""
 
 
 def run_recount(lock: LoaderExecutionLock, heartbeat: Heartbeat) -> None:
@@ -44,7 +49,9 @@ def run_recount(lock: LoaderExecutionLock, heartbeat: Heartbeat) -> None:
         loaded = by_grain(
             loaded_counts(claimed.loader_code, claimed.window), claimed.settings.grain
         )
-        _record(claimed, counter, differences(loaded, counter.by_grain))
+        found = differences(loaded, counter.by_grain)
+        given_up = _stretches(claimed, _GIVEN_UP)
+        _record(claimed, counter, [one for one in found if not _lies_in(one, given_up)])
 
 
 def _ask(claimed: Claimed, heartbeat: Heartbeat) -> GrainCounter:
@@ -71,6 +78,28 @@ def loaded_counts(loader_code: str, window: Window) -> Iterator[tuple[datetime, 
         yield at, int(count or 0)
 
 
+def _stretches(claimed: Claimed, states: Sequence[CoverageState]) -> list[Window]:
+    """The stretches of the window in one of the states."""
+    rows = CoverageInterval.objects.filter(
+        loader_id=claimed.loader_code,
+        range_from__lt=claimed.window.end,
+        range_to__gt=claimed.window.start,
+        state__in=states,
+    )
+    return [Window(*bounds) for bounds in rows.values_list("range_from", "range_to")]
+
+
+def _lies_in(one: Difference, stretches: Sequence[Window]) -> bool:
+    return any(stretch.contains(one.at) for stretch in stretches)
+
+
+def _late(claimed: Claimed, found: Sequence[Difference]) -> int:
+    """Records that came since their grain was loaded. What nobody loaded yet came in time, for all
+    that is known: it tells nothing about lateness."""
+    asked = _stretches(claimed, _ASKED)
+    return sum(max(one.found - one.loaded, 0) for one in found if _lies_in(one, asked))
+
+
 @transaction.atomic
 def _record(claimed: Claimed, counter: GrainCounter, found: Sequence[Difference]) -> None:
     """The comparison, the execution's end and, as the last statement, the lock."""
@@ -82,7 +111,7 @@ def _record(claimed: Claimed, counter: GrainCounter, found: Sequence[Difference]
         state=_state_of(found),
         age_seconds=int((now - claimed.window.end).total_seconds()),
         found_records=sum(counter.by_grain.values()),
-        late_records=sum(max(one.found - one.loaded, 0) for one in found),
+        late_records=_late(claimed, found),
         lost_records=sum(max(one.loaded - one.found, 0) for one in found),
         is_cut=len(found) > MOST_DIFFERENCES,
         grains=[(one.at.isoformat(), one.loaded, one.found) for one in found[:MOST_DIFFERENCES]],

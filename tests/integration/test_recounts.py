@@ -121,6 +121,25 @@ def test_fewer_records_wait_for_a_person(scene: Scene) -> None:
     assert not SignalsHistory.objects.exists()
 
 
+def test_what_was_never_loaded_is_loaded_and_not_called_late(scene: Scene) -> None:
+    add_orders(scene.server, (START + 8 * HOUR, "EU", "web", 1.0))
+    LoaderState.objects.update(last_load_timestamp=START + 12 * HOUR)
+    window = Window(START + 6 * HOUR, START + 12 * HOUR)
+    request_recount(user=scene.people.operator, loader=scene.loader, window=window)
+    work()
+    recount = Recount.objects.get()
+    assert (recount.state, recount.late_records) == (RecountState.FOUND, 0)
+    assert lateness_of(scene.loader)[1] is None
+    assert settle_found() == 1
+
+
+@pytest.mark.parametrize("state", ["WAIVED", "EXPIRED"])
+def test_what_was_given_up_is_not_brought_back(scene: Scene, state: str) -> None:
+    add_orders(scene.server, LATE)
+    CoverageInterval.objects.update(state=state)
+    assert recounted(scene).state == RecountState.SAME
+
+
 def test_a_list_that_was_cut_does_not_keep_the_rest_from_being_loaded(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
