@@ -59,11 +59,18 @@ def cycle() -> CycleReport | None:
     for work in registered():
         _do(work.name, work.before_live, report)
     _dispatch_due(report)
+    _do("evidence", _gather, report)
     for work in registered():
         _do(work.name, partial(work.after_live, report.left), report)
-    gather_waiting()
     _give_lease_back()
     return report
+
+
+def _gather() -> list[str]:
+    """Evidence goes before other work: a person waits for it, it is short, and a long backfill
+    would take each place that the source has."""
+    gather_waiting()
+    return []
 
 
 def _do(name: str, work: Callable[[], list[str]], report: CycleReport) -> None:

@@ -9,11 +9,15 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from backfill.services.submitting import Wanted
+from backfill.services.submitting import submit as submit_backfill
 from core.clock import database_now
-from execution.models import LoadHistory, RunStatus, Trial, TrialKind
+from execution.models import LoadHistory, RunStatus, Trial, TrialKind, Trigger
+from execution.scheduler import cycle
 from execution.services import request_cancel, request_trial
 from execution.trials.gathering import MOST_ATTEMPTS, gather_waiting
-from loaders.models import EvidencePack, SourceDatabase
+from loaders.models import EvidencePack, EvidenceStatus, Loader, LoaderState, SourceDatabase
+from loaders.services import approve
 from tests.portal_database import PortalDatabase
 from tests.servers import SourceServer
 from tests.support.gathering import codes, gathered, people_and_replica, submitted, work
@@ -116,3 +120,27 @@ def test_a_pack_whose_tasks_were_forgotten_is_tried_once_more(
     EvidencePack.objects.update(attempts=MOST_ATTEMPTS)
 
     assert codes(gathered(version)) == set()
+
+
+@pytest.mark.gathers_evidence
+def test_a_long_backfill_at_the_same_source_does_not_keep_a_pack_waiting(
+    committed_db: PortalDatabase, postgres_source: SourceServer
+) -> None:
+    people = people_and_replica()
+    make_orders(postgres_source)
+    source = make_source(postgres_source, people, max_connections=1)
+    values = {"enabled": True, "end_at": START + timedelta(days=9)}
+    loaded = submitted(people, source, loader_code="LOADED", **values)
+    gathered(loaded)
+    approve(user=people.approver, loader=loaded.loader)
+    LoaderState.objects.update(last_load_timestamp=START + timedelta(days=9), next_due_at=None)
+    wanted = Wanted(START, START + timedelta(days=6))
+    submit_backfill(user=people.operator, loader=Loader.objects.get(), wanted=wanted)
+    assert cycle() is not None
+    assert work().trigger == Trigger.BACKFILL
+
+    version = submitted(people, source, loader_code="WAITS")
+    assert cycle() is not None
+
+    assert work().trigger == Trigger.DRY_RUN
+    assert EvidencePack.objects.get(version=version).status == EvidenceStatus.FINISHED
