@@ -8,10 +8,11 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, Sum
 
 from accounts.roles import SYSTEM, Permission, User, person_of
 from audit.services import record
+from backfill.late.places import Places
 from backfill.late.plan import LONGEST_WAIT, Pass, next_recount
 from backfill.models import RecountPass
 from backfill.services.recounts import settle_found
@@ -23,7 +24,7 @@ from core.errors import PortalError
 from core.ids import uuid7
 from core.window import Window
 from execution.exceptions import PortalAtCapacityError
-from execution.models import LoadHistory, RunStatus, Trigger
+from execution.models import LoaderExecutionLock, LoadHistory, Replica, RunStatus, Trigger
 from execution.services import dispatch_window
 from execution.services.dispatch import require_planned
 from execution.windows import NotDue
@@ -87,15 +88,24 @@ def recount_due() -> int:
     settle_found()
     _begin_passes()
     queued = 0
+    places = _places()
     for course_id in _worth_a_look(database_now()):
+        if places.is_full:
+            break
         set_correlation_id(str(uuid7()))
         try:
-            queued += _go_on(course_id)
+            queued += _go_on(course_id, places)
         except PortalAtCapacityError:
             break
         except PortalError as error:
             logger.info("recount.not_queued", course=str(course_id), error_code=error.code)
     return queued
+
+
+def _places() -> Places:
+    under_way = LoaderExecutionLock.objects.active().filter(load_history__trigger=Trigger.RECOUNT)
+    slots = Replica.objects.live().aggregate(Sum("slots"))["slots__sum"] or 0
+    return Places(slots, under_way.values_list("loader__source_database", flat=True))
 
 
 def _begin_passes() -> None:
@@ -147,8 +157,9 @@ def _worth_a_look(now: datetime) -> list[UUID]:
 
 
 @transaction.atomic
-def _go_on(course_id: UUID) -> bool:
-    """Take a pass one window further. Its row is locked, so that two jobs at once ask once."""
+def _go_on(course_id: UUID, places: Places) -> bool:
+    """Take a pass one window further. Its row is locked, so that two jobs at once ask once. Its
+    source and its loader's live run go first."""
     course = RecountPass.objects.select_for_update(no_key=True).get(pk=course_id)
     now = database_now()
     if not _is_free(course) or (course.rests_until is not None and course.rests_until > now):
@@ -157,6 +168,9 @@ def _go_on(course_id: UUID) -> bool:
         loader_code=course.loader_id
     )
     _, definition = approved_definition(loader)
+    source, due_at = loader.source, loader.state.next_due_at
+    if not places.is_free(source.pk, source.max_connections) or (due_at and due_at <= now):
+        return False
     bounds = bounds_of(loader, definition.settings(), now)
     if bounds.watermark is None:
         return False
@@ -168,6 +182,7 @@ def _go_on(course_id: UUID) -> bool:
         return False
     course.execution = planned
     course.save()
+    places.take(source.pk)
     return True
 
 

@@ -33,7 +33,7 @@ from execution.models import (
 from execution.recount.counting import Difference
 from execution.scheduler import cycle
 from loaders.exceptions import InvalidTransitionError, ValidationFailedError
-from loaders.models import Loader, LoaderState
+from loaders.models import Loader, LoaderState, SourceDatabase
 from loaders.services import approve, disable, submit, update_loader
 from signals.models import SignalsHistory
 from tests.servers import SourceServer
@@ -283,6 +283,18 @@ def test_a_live_run_that_is_due_goes_before_a_pass(scene: Scene) -> None:
     work()
     LoaderState.objects.update(next_due_at=database_now() + HOUR)
     assert recount_due() == 1
+
+
+def test_passes_leave_places_of_a_source_to_live_runs(scene: Scene) -> None:
+    SourceDatabase.objects.update(max_connections=2)
+    other = scene.add_loader("OTHER", watermark_policy="WINDOW_END")
+    states = LoaderState.objects.filter(loader=other)
+    states.update(last_load_timestamp=FIRST.end, next_due_at=None)
+    recount_due()
+    RecountPass.objects.update(counted_until=START)
+    assert recount_due() == 1
+    states.update(next_due_at=database_now())
+    assert scene.dispatch(other).status == "RUNNING"
 
 
 def test_a_disabled_loader_is_not_asked(scene: Scene) -> None:
