@@ -140,7 +140,7 @@ def _finish(lock: LoaderExecutionLock, trial: Trial, report: TrialReport) -> Non
     trial.stage = Stage.ENDED
     trial.rows_so_far = report.rows
     trial.report = report.to_json()
-    trial.save()
+    trial.save(update_fields=("stage", "rows_so_far", "report"))  # keys may be rotated meanwhile
     history = LoadHistory.objects.select_for_update(no_key=True).get(pk=lock.load_history_id)
     if history.status == RunStatus.RUNNING:
         history.status = RunStatus.FAILED if report.failure_code else RunStatus.SUCCESS
