@@ -9,6 +9,8 @@ from execution.exceptions import TrialWindowError
 from execution.windows import TimePlan
 
 _INSTANT = timedelta(microseconds=1)
+_FIRST, _LAST = datetime(1000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+"""Beyond, a zone's wall clock would leave the years that can be written."""
 
 
 def widest_window(plan: TimePlan, watermark: datetime | None, now: datetime) -> Window:
@@ -48,4 +50,6 @@ def window_between(from_time: datetime | None, to_time: datetime | None) -> Wind
         return None
     if from_time is None or to_time is None or from_time >= to_time:
         raise TrialWindowError("Give both ends of the window, the earlier one first, or neither.")
+    if from_time < _FIRST or to_time > _LAST:
+        raise TrialWindowError("Give a window between the years 1000 and 9000.")
     return Window(from_time.astimezone(UTC), to_time.astimezone(UTC))

@@ -17,7 +17,7 @@ from execution.trials.observation import (
     differing_columns,
     inferred_grain,
 )
-from execution.trials.windows import check_window, widest_window
+from execution.trials.windows import check_window, widest_window, window_between
 from execution.windows import TimePlan
 from loaders.grain import Grain
 from loaders.source_time import SourceZone
@@ -260,3 +260,16 @@ def test_a_report_comes_back_as_it_was_and_can_be_shown_without_data() -> None:
     assert '"x"' not in bare
     assert "may read all" not in bare
     assert "Y." in bare
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        (datetime(1, 1, 1, tzinfo=UTC), START),
+        (START, datetime(9999, 12, 31, 23, tzinfo=UTC)),
+    ],
+)
+def test_a_window_at_the_ends_of_the_calendar_is_refused(start: datetime, end: datetime) -> None:
+    """No zone's wall clock could tell it."""
+    with pytest.raises(TrialWindowError, match="between the years"):
+        window_between(start, end)
