@@ -18,7 +18,7 @@ from backfill.late.lateness import Bucket, Counted, histogram, suggested
 from backfill.late.plan import joined
 from backfill.models import BackfillJob
 from backfill.services.submitting import Wanted, submit
-from backfill.services.work import settings_of
+from backfill.services.work import bounds_of, settings_of
 from core.clock import database_now
 from core.errors import PortalError
 from core.window import Window
@@ -104,10 +104,14 @@ def _to_decide(user: User, recount: Recount, target: RecountState, reason: str) 
 
 
 def _reload(recount: Recount, user: User) -> None:
-    """Backfills over the grains that differ; one that is under way already serves as well."""
+    """Backfills over the grains that differ and that the source still has; one that is under way
+    already serves as well."""
     loader = recount.loader
-    approved_definition(loader)
-    for window in joined(_differing(recount)):
+    windows = _still_kept(loader, _differing(recount))
+    if not windows:
+        _nothing_left(recount)
+        return
+    for window in joined(windows):
         wanted = Wanted(
             from_time=window.start,
             to_time=window.end,
@@ -135,6 +139,25 @@ def _differing(recount: Recount) -> list[Window]:
     if recount.is_cut:
         windows.append(Window(windows.pop().start, history.query_to_time))
     return windows
+
+
+def _still_kept(loader: Loader, windows: list[Window]) -> list[Window]:
+    """What of the stretches the source's retention has left."""
+    _, definition = approved_definition(loader)
+    bounds = bounds_of(loader, definition.settings(), database_now())
+    if bounds.oldest is None:
+        return windows
+    first = bounds.plan.grain.ceil(bounds.oldest)
+    return [Window(max(one.start, first), one.end) for one in windows if one.end > first]
+
+
+def _nothing_left(recount: Recount) -> None:
+    message = "The source no longer has that time: what is loaded stays."
+    if recount.state == RecountState.WAITS:
+        raise ValidationFailedError(message)
+    recount.state = RecountState.DECLINED
+    recount.reason = message
+    recount.save()
 
 
 def _locked(recount_id: UUID) -> Recount:

@@ -33,7 +33,7 @@ class Recount(models.Model):
     """
 
     TRANSITIONS = {
-        RecountState.FOUND: {RecountState.RELOADED},
+        RecountState.FOUND: {RecountState.RELOADED, RecountState.DECLINED},
         RecountState.WAITS: {RecountState.RELOADED, RecountState.DECLINED},
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from rest_framework.test import APIClient
@@ -150,6 +151,26 @@ def test_a_list_that_was_cut_does_not_keep_the_rest_from_being_loaded(
     assert settle_found() == 1
     let_backfills_run(scene)
     assert recounted(scene).state == RecountState.SAME
+
+
+def test_what_the_source_no_longer_has_keeps_nothing_from_being_loaded(scene: Scene) -> None:
+    add_orders(scene.server, LATE)
+    recounted(scene)
+    add_orders(scene.server, (START + 3 * HOUR, "EU", "web", 1.0))
+    recounted(scene)
+    first, second = Recount.objects.order_by("load_history__start_time")
+    Recount.objects.filter(pk=first.pk).update(grains=[(START.isoformat(), 1, 2)])
+    age = database_now() - START - 2 * HOUR
+    SourceDatabase.objects.update(retention_days=age.days)
+    clock = START + 2 * HOUR + timedelta(days=age.days)
+    with (
+        patch("backfill.services.recounts.database_now", return_value=clock),
+        patch("backfill.services.submitting.database_now", return_value=clock),
+    ):
+        assert settle_found() == 2
+    states = dict(Recount.objects.values_list("pk", "state"))
+    assert states == {first.pk: RecountState.DECLINED, second.pk: RecountState.RELOADED}
+    assert BackfillJob.objects.get().window == Window(START + 3 * HOUR, START + 4 * HOUR)
 
 
 def test_whole_grains_are_loaded_again_though_the_grain_is_finer_meanwhile(scene: Scene) -> None:
