@@ -89,9 +89,9 @@ def recount_due() -> int:
     _begin_passes()
     queued = 0
     places = _places()
-    for course_id in _worth_a_look(database_now()):
-        if places.is_full:
-            break
+    for course_id, source, connections in _worth_a_look(database_now()):
+        if source is not None and not places.is_free(source, connections):
+            continue
         set_correlation_id(str(uuid7()))
         try:
             queued += _go_on(course_id, places)
@@ -124,9 +124,10 @@ def _begin_passes() -> None:
         )
 
 
-def _worth_a_look(now: datetime) -> list[UUID]:
-    """The passes that may have a window to ask for, or a re-count that has ended; those that have
-    waited longest first. A loader whose live run is due is left to it: both may want its only
+def _worth_a_look(now: datetime) -> list[tuple[UUID, UUID | None, int]]:
+    """The passes that may have a window to ask for, with their sources and what those serve at
+    once, and those whose re-count has ended, which need no place to be reckoned with; those that
+    have waited longest first. A loader whose live run is due is left to it: both may want its only
     slot."""
     ages = [int(age.total_seconds()) for age in settings.RECOUNT_AGES]
     rows = (
@@ -143,16 +144,18 @@ def _worth_a_look(now: datetime) -> list[UUID]:
             "loader__max_query_period_seconds",
             "loader__state__last_load_timestamp",
             "execution",
+            "loader__source_database",
+            "loader__source_database__max_connections",
         )
     )
     found = []
-    row: tuple[UUID, int, datetime, int, datetime, UUID | None]
+    row: tuple[UUID, int, datetime, int, datetime, UUID | None, UUID, int]
     for row in rows:  # type: ignore[assignment]  # the stubs take a filter for no proof
-        pk, age, counted_until, period, watermark, execution = row
+        pk, age, counted_until, period, watermark, execution, source, connections = row
         limit = min(now - timedelta(seconds=age), watermark)
         enough = min(timedelta(seconds=period), LONGEST_WAIT)
         if execution is not None or limit - counted_until >= enough:
-            found.append(pk)
+            found.append((pk, None if execution is not None else source, connections))
     return found
 
 
