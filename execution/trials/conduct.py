@@ -97,6 +97,7 @@ class _Reading:
         """Explain, read, look; and once more inside a group where the grain looks wrong."""
         try:
             with self._connect() as source:
+                self._watch.interrupts(source.cancel)
                 self._fields["connect_ms"] = self._milliseconds()
                 self._explain(source)
                 self._read(source)
@@ -107,14 +108,12 @@ class _Reading:
 
     def _connect(self) -> SourceConnection:
         plan = self._plan
-        connection = connector_for(plan.profile.db_type).connect(
+        return connector_for(plan.profile.db_type).connect(
             plan.profile,
             plan.password(),
             statement_timeout_seconds=plan.limits.seconds,
             application_name=f"loaderportal trial {plan.loader_code}",
         )
-        self._watch.interrupts(connection.cancel)
-        return connection
 
     def _explain(self, source: SourceConnection) -> None:
         self._watch.stage(Stage.EXPLAINING)
@@ -226,6 +225,7 @@ class _Reading:
         observer = Observer((), sample_size=0)
         try:
             with self._connect() as source:
+                self._watch.interrupts(source.cancel)
                 statement = statement_of(governed, suspected.probe, source.quote)
                 with source.stream(statement) as rows:
                     observer.take(next(rows, [])[:_PROBE_ROWS])
