@@ -13,4 +13,4 @@ RECOUNTS = "re-counts"
 
 def register_jobs() -> None:
     """Enter the job; called once, when Django starts."""
-    register(RECOUNTS, Every(timedelta(minutes=5)), recount_due)
+    register(RECOUNTS, Every(timedelta(minutes=1)), recount_due)
