@@ -11,15 +11,22 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.roles import Permission, User
+from accounts.roles import Permission
 from core.api.serializers import Strict
 from core.api.views import valid_body
 from execution.api import accepted
 from execution.models import TrialKind
-from execution.services import get_trial, request_trial
+from execution.services import get_trial, request_trial, shows_data
 from execution.trials.windows import window_between
 from loaders.models import LoaderVersion
-from loaders.services import evidence_of, get_loader, get_version, renew_evidence, show_sql
+from loaders.services import (
+    evidence_of,
+    get_loader,
+    get_version,
+    may_see_evidence,
+    renew_evidence,
+    show_sql,
+)
 from loaders.trial_report import TrialReport
 
 
@@ -65,6 +72,8 @@ class ExecutionTrial(APIView):
     def get(self, request: Request, execution_id: str) -> Response:
         trial = get_trial(UUID(execution_id), user=request.user)
         execution = trial.load_history
+        report = None if trial.report is None else TrialReport.from_json(trial.report)
+        with_data = report is not None and shows_data(request.user, trial)
         return Response(
             {
                 "execution_id": execution.pk,
@@ -73,7 +82,7 @@ class ExecutionTrial(APIView):
                 "status": execution.status,
                 "stage": trial.stage,
                 "rows_so_far": trial.rows_so_far,
-                "report": _report(trial.report, request.user, execution.loader_id),
+                "report": _report(report, with_data=with_data),
             }
         )
 
@@ -101,17 +110,19 @@ class VersionEvidence(APIView):
     ) -> Response:
         pack = evidence_of(version)
         report = pack.findings()
+        loader = version.loader
+        with_data = (
+            report is not None
+            and may_see_evidence(request.user, loader)
+            and show_sql(user=request.user, loader_code=loader.loader_code)
+        )
         return Response(
             {
                 "version": version.number,
                 "status": pack.status,
                 "note": pack.note,
                 "gathered_at": pack.gathered_at,
-                "report": _report(
-                    None if report is None else report.to_json(),
-                    request.user,
-                    version.loader.loader_code,
-                ),
+                "report": _report(report, with_data=with_data),
             },
             status=code,
         )
@@ -128,10 +139,8 @@ def _requested(request: Request, code: str, kind: TrialKind, body: dict[str, Any
     return accepted(history)
 
 
-def _report(text: str | None, user: User, loader_code: str) -> dict[str, Any] | None:
-    """A report as JSON members. Who sees sample rows leaves a trace; others see none."""
-    if text is None:
+def _report(report: TrialReport | None, *, with_data: bool) -> dict[str, Any] | None:
+    """A report as JSON members."""
+    if report is None:
         return None
-    report = TrialReport.from_json(text)
-    shown = show_sql(user=user, loader_code=loader_code)
-    return asdict(report if shown else report.without_data())
+    return asdict(report if with_data else report.without_data())

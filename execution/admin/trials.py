@@ -13,13 +13,12 @@ from accounts.admin_actions import ActionForm, Done, PageAction
 from accounts.roles import Permission, User
 from core.window import Window
 from execution.models import LoadHistory, RunStatus, Trial, TrialKind, Trigger
-from execution.services import request_trial
+from execution.services import request_trial, shows_data
 from execution.trials.windows import window_between
 from loaders.admin.evidence import report_context
 from loaders.admin.forms import UtcField
 from loaders.models import Loader
 from loaders.policies import LoaderKind
-from loaders.services import show_sql
 from loaders.trial_report import TrialReport
 
 _NOTE = (
@@ -128,7 +127,7 @@ def trial_context(user: User, execution: LoadHistory) -> dict[str, Any]:
         "is_under_way": execution.status == RunStatus.RUNNING,
     }
     if trial.report is not None:
-        with_data = show_sql(user=user, loader_code=execution.loader_id)
+        with_data = shows_data(user, trial)
         report = TrialReport.from_json(trial.report)
         context["trial"] = report_context(report, with_data=with_data)
     return context

@@ -10,7 +10,7 @@ from execution.services.failure import record_failure
 from execution.services.outputs import restore_output
 from execution.services.reaping import reap_expired, release_replica
 from execution.services.runs import run_now
-from execution.services.trials import get_trial, request_trial
+from execution.services.trials import get_trial, request_trial, shows_data
 from execution.services.verification import PartVerified, verify_coverage
 from execution.services.waiving import get_waiver, waive_gaps, withdraw_waiver
 
@@ -34,6 +34,7 @@ __all__ = [
     "request_trial",
     "restore_output",
     "run_now",
+    "shows_data",
     "take",
     "verify_coverage",
     "waive_gaps",

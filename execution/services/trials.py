@@ -34,7 +34,7 @@ from loaders.definition import Definition
 from loaders.exceptions import DefinitionTamperedError, LoaderIsExternalError
 from loaders.models import EvidencePack, Loader, LoaderState, LoaderVersion
 from loaders.policies import LoaderKind
-from loaders.services import check_source, require_on
+from loaders.services import check_source, may_see_evidence, require_on, show_sql
 from loaders.services.archiving import locked_loader
 from loaders.validation import check, check_runnable, check_statement
 
@@ -126,6 +126,15 @@ def get_trial(execution_id: UUID, *, user: User) -> Trial:
     if found is None:
         raise TrialNotFoundError(f"There is no trial {execution_id}, or it is past its days.")
     return found
+
+
+def shows_data(user: User, trial: Trial) -> bool:
+    """Whether the user may see the data in a trial's report; if so, the audit trail now says that
+    the user did."""
+    loader = trial.load_history.loader
+    if trial.kind == TrialKind.EVIDENCE and not may_see_evidence(user, loader):
+        return False
+    return show_sql(user=user, loader_code=loader.loader_code)
 
 
 def _check_definition(loader: Loader) -> None:

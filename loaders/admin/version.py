@@ -28,6 +28,7 @@ from loaders.models import Decision, Loader, LoaderVersion
 from loaders.services import (
     approve,
     edited_by,
+    may_see_evidence,
     reject,
     renew_evidence,
     restore_version,
@@ -197,7 +198,9 @@ class LoaderVersionAdmin(PortalModelAdmin):
         with_sql = show_sql(
             user=request.user, loader_code=version.loader.loader_code, version=version.number
         )
-        evidence = evidence_context(version, with_data=with_sql)
+        evidence = evidence_context(
+            version, with_data=with_sql and may_see_evidence(request.user, version.loader)
+        )
         context = {
             **self.admin_site.each_context(request),
             "model_admin": self,

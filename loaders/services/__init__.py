@@ -15,6 +15,7 @@ from loaders.services.evidence import (
     evidence_of,
     finish_evidence,
     last_evidence,
+    may_see_evidence,
     renew_evidence,
     waiting_packs,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "keep_verdict",
     "last_evidence",
     "look_at_accounts",
+    "may_see_evidence",
     "move_watermark",
     "reject",
     "renew_evidence",

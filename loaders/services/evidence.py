@@ -136,3 +136,12 @@ def last_evidence(loader: Loader) -> tuple[int, TrialReport] | None:
     pack = packs.order_by("-version__number").first()
     report = None if pack is None else pack.findings()
     return None if pack is None or report is None else (pack.version.number, report)
+
+
+def may_see_evidence(user: User, loader: Loader) -> bool:
+    """Whether the user may see what evidence holds of the source's data. Where the source allows no
+    trials, only who may approve: submitting must not be a way to look at data at will."""
+    if not may(user, Permission.VIEW_SQL):
+        return False
+    source = loader.source_database
+    return may(user, Permission.APPROVE) or (source is not None and source.allow_test_queries)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from rest_framework.test import APIClient
+from rest_framework_simplejwt.tokens import AccessToken
 
 from audit.models import LoaderEvent
 from core.errors import PortalError
-from execution.models import CoverageInterval, LoadHistory, Trigger
+from execution.models import CoverageInterval, LoadHistory, Trial, Trigger
+from execution.services import shows_data
 from execution.trials.gathering import gather_waiting
 from loaders.exceptions import (
     EvidenceNotReadyError,
@@ -281,3 +284,24 @@ def test_a_trial_leaves_state_coverage_and_outbox_alone(
     assert not LoaderEvent.objects.exists()
     assert version.loader.state.last_attempt_at is None
     assert version.loader.state.consecutive_failures == 0
+
+
+def test_where_trials_are_not_allowed_only_who_approves_sees_the_data(
+    postgres_source: SourceServer, people: People
+) -> None:
+    make_orders(postgres_source)
+    add_orders(postgres_source, (START, "EU", "web", 1.0))
+    version = submitted(people, make_source(postgres_source, people))
+    gathered(version)
+    trial = Trial.objects.get()
+    assert not shows_data(people.operator, trial)
+    assert not shows_data(people.viewer, trial)
+    assert shows_data(people.approver, trial)
+    assert shows_data(people.admin, trial)
+    address = "/api/v1/loaders/ORDERS/versions/1/evidence"
+    for user, rows in ((people.operator, 0), (people.approver, 1)):
+        client = APIClient()
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {AccessToken.for_user(user)}")
+        assert len(client.get(address).json()["report"]["sample"]) == rows
+    SourceDatabase.objects.update(allow_test_queries=True)
+    assert shows_data(people.operator, Trial.objects.get())
