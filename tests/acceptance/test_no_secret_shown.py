@@ -49,6 +49,7 @@ from tests.support.web import Answer, Caller, web_server
 ENTITLED = frozenset(Role) - {Role.VIEWER}
 WRITERS = frozenset({Role.OPERATOR, Role.ADMIN})
 OPERATOR = frozenset({Role.OPERATOR})
+APPROVERS = frozenset({Role.APPROVER, Role.ADMIN})
 
 SQL_IS_SHOWN: dict[str, frozenset[Role]] = {
     "GET LoaderDetail": ENTITLED,
@@ -70,9 +71,9 @@ SQL_IS_SHOWN: dict[str, frozenset[Role]] = {
 """Where SQL is shown, and to whom; there is no other place."""
 
 DATA_IS_SHOWN = {
-    "GET VersionEvidence": ENTITLED,
-    "GET ExecutionTrial": ENTITLED,
-    "GET admin:loaders_loaderversion_change": ENTITLED,
+    "GET VersionEvidence": APPROVERS,
+    "GET ExecutionTrial": APPROVERS,
+    "GET admin:loaders_loaderversion_change": APPROVERS,
     "GET ExecutionDetail": ENTITLED,
     "GET admin:execution_loadhistory_change": ENTITLED,
 }
