@@ -7,13 +7,11 @@ from typing import Any
 
 from django.db.models import QuerySet
 from rest_framework import status
-from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.roles import Permission
-from core.api.views import valid_body, valid_parameters
+from core.api.views import Endpoint, ListEndpoint, valid_body, valid_parameters
 from loaders import services
 from loaders.api.serializers import (
     CopyBody,
@@ -36,7 +34,7 @@ from loaders.models import Loader, LoaderVersion, SourceDatabase
 from loaders.sql_guard import validate
 
 
-class LoaderList(ListAPIView[Loader]):
+class LoaderList(ListEndpoint[Loader]):
     """List loaders, archived ones only with `archived=true`; or add one as a draft."""
 
     needs = {"GET": Permission.VIEW, "POST": Permission.EDIT_LOADERS}
@@ -55,7 +53,7 @@ class LoaderList(ListAPIView[Loader]):
         return _loader_answer(request, loader, status.HTTP_201_CREATED)
 
 
-class LoaderDetail(APIView):
+class LoaderDetail(Endpoint):
     """One loader: read it, change it, archive it."""
 
     needs = {
@@ -84,7 +82,7 @@ class LoaderDetail(APIView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class LoaderLogLevel(APIView):
+class LoaderLogLevel(Endpoint):
     """How much the loader's runs log."""
 
     needs = {"POST": Permission.SET_LOG_LEVELS}
@@ -97,7 +95,7 @@ class LoaderLogLevel(APIView):
         )
 
 
-class LoaderWatermark(APIView):
+class LoaderWatermark(Endpoint):
     """Move the watermark, saying why."""
 
     needs = {"POST": Permission.RUN}
@@ -109,7 +107,7 @@ class LoaderWatermark(APIView):
         return _loader_answer(request, loader)
 
 
-class LoaderSubmit(APIView):
+class LoaderSubmit(Endpoint):
     """Ask a second person to approve the draft."""
 
     needs = {"POST": Permission.EDIT_LOADERS}
@@ -121,7 +119,7 @@ class LoaderSubmit(APIView):
         return _loader_answer(request, loader)
 
 
-class LoaderApprove(APIView):
+class LoaderApprove(Endpoint):
     """Approve the waiting version."""
 
     needs = {"POST": Permission.APPROVE}
@@ -133,7 +131,7 @@ class LoaderApprove(APIView):
         return _loader_answer(request, loader)
 
 
-class LoaderReject(APIView):
+class LoaderReject(Endpoint):
     """Reject the waiting version, saying why."""
 
     needs = {"POST": Permission.APPROVE}
@@ -145,7 +143,7 @@ class LoaderReject(APIView):
         return _loader_answer(request, loader)
 
 
-class LoaderEnable(APIView):
+class LoaderEnable(Endpoint):
     """Let the loader run."""
 
     needs = {"POST": Permission.RUN}
@@ -157,7 +155,7 @@ class LoaderEnable(APIView):
         return _loader_answer(request, loader)
 
 
-class LoaderDisable(APIView):
+class LoaderDisable(Endpoint):
     """Let no new run start."""
 
     needs = {"POST": Permission.RUN}
@@ -169,7 +167,7 @@ class LoaderDisable(APIView):
         return _loader_answer(request, loader)
 
 
-class LoaderCopy(APIView):
+class LoaderCopy(Endpoint):
     """A new draft with this loader's definition."""
 
     needs = {"POST": Permission.EDIT_LOADERS}
@@ -187,7 +185,7 @@ class LoaderCopy(APIView):
         return _loader_answer(request, copied, status.HTTP_201_CREATED)
 
 
-class VersionList(ListAPIView[LoaderVersion]):
+class VersionList(ListEndpoint[LoaderVersion]):
     """Versions of a loader, newest first."""
 
     needs = {"GET": Permission.VIEW}
@@ -198,7 +196,7 @@ class VersionList(ListAPIView[LoaderVersion]):
         return loader.versions.select_related("loader", "submitted_by", "decided_by")
 
 
-class VersionDetail(APIView):
+class VersionDetail(Endpoint):
     """One version; its settings, and its SQL and source for those who may see them."""
 
     needs = {"GET": Permission.VIEW}
@@ -211,7 +209,7 @@ class VersionDetail(APIView):
         return Response(answer)
 
 
-class VersionRestore(APIView):
+class VersionRestore(Endpoint):
     """Make a draft of an old version."""
 
     needs = {"POST": Permission.EDIT_LOADERS}
@@ -225,7 +223,7 @@ class VersionRestore(APIView):
         return _loader_answer(request, loader)
 
 
-class VersionDiff(APIView):
+class VersionDiff(Endpoint):
     """What differs between two versions."""
 
     needs = {"GET": Permission.VIEW}
@@ -251,7 +249,7 @@ class VersionDiff(APIView):
         return Response(answer)
 
 
-class SqlValidate(APIView):
+class SqlValidate(Endpoint):
     """What the guard says of a statement; nothing is stored or run."""
 
     needs = {"POST": Permission.VIEW}
@@ -268,7 +266,7 @@ class SqlValidate(APIView):
         )
 
 
-class SourceList(ListAPIView[SourceDatabase]):
+class SourceList(ListEndpoint[SourceDatabase]):
     """List source databases, or add one."""
 
     needs = {"GET": Permission.VIEW_SQL, "POST": Permission.MANAGE_SOURCES}
@@ -283,7 +281,7 @@ class SourceList(ListAPIView[SourceDatabase]):
         return Response(SourceBody(source).data, status=status.HTTP_201_CREATED)
 
 
-class SourceDetail(APIView):
+class SourceDetail(Endpoint):
     """One source: read it, change it."""
 
     needs = {"GET": Permission.VIEW_SQL, "PATCH": Permission.MANAGE_SOURCES}
@@ -299,7 +297,7 @@ class SourceDetail(APIView):
         return Response(SourceBody(source).data)
 
 
-class SourceTest(APIView):
+class SourceTest(Endpoint):
     """Connect to the source and report: clock, TLS, privileges, and what to do about them."""
 
     needs = {"POST": Permission.MANAGE_SOURCES}
@@ -311,7 +309,7 @@ class SourceTest(APIView):
         return Response(asdict(report))
 
 
-class SourceInspect(APIView):
+class SourceInspect(Endpoint):
     """What the source's account may do beyond reading, looked up now."""
 
     needs = {"POST": Permission.MANAGE_SOURCES}
