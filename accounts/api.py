@@ -22,6 +22,7 @@ from accounts.models import ApiToken
 from accounts.roles import Permission, User, may, roles_of
 from accounts.sign_in import sign_in
 from audit.services import record
+from core.api.idempotency import Repetition
 from core.api.serializers import Strict
 from core.api.views import Endpoint, valid_body
 
@@ -88,6 +89,8 @@ class PortalRefreshToken(RefreshToken):
 class LoginView(Endpoint):
     """A short access token and a refresh token for a name and password."""
 
+    repetition = Repetition.REFUSED
+
     permission_classes = [AllowAny]
     authentication_classes: list[Any] = []
 
@@ -102,6 +105,8 @@ class RefreshView(Endpoint):
     """New tokens for a refresh token, which is used up. A person who was locked out or changed
     the password gets none."""
 
+    repetition = Repetition.REFUSED
+
     permission_classes = [AllowAny]
     authentication_classes: list[Any] = []
 
@@ -115,6 +120,8 @@ class RefreshView(Endpoint):
 
 class LogoutView(Endpoint):
     """Revokes the refresh token."""
+
+    repetition = Repetition.REFUSED
 
     permission_classes = [IsAuthenticated]
 

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from accounts.models import ApiToken
 from accounts.roles import Permission
 from accounts.tokens import create_token, get_token, revoke_token, tokens_seen_by
+from core.api.idempotency import Repetition
 from core.api.serializers import Strict
 from core.api.views import Endpoint, ListEndpoint, valid_body, valid_parameters
 
@@ -53,6 +54,8 @@ class TokenFilter(Strict):
 
 class TokenList(ListEndpoint[ApiToken]):
     """One's tokens; POST makes one."""
+
+    repetition = Repetition.REFUSED
 
     needs = {"GET": Permission.OWN_TOKENS, "POST": Permission.OWN_TOKENS}
     serializer_class = TokenAnswer

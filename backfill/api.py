@@ -26,6 +26,7 @@ from backfill.serializers import (
     wanted_in,
 )
 from backfill.services.reading import jobs_of
+from core.api.idempotency import Repetition
 from core.api.views import Endpoint, ListEndpoint, valid_body, valid_parameters
 from loaders.services import get_loader
 
@@ -59,6 +60,8 @@ class BackfillList(ListEndpoint[BackfillJob]):
 
 class BackfillPreview(Endpoint):
     """What a backfill would do; nothing is written."""
+
+    repetition = Repetition.HARMLESS
 
     needs = {"POST": Permission.BACKFILL}
 

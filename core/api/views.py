@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
+from core.api.idempotency import Repetition, answer_once, key_of
 from core.api.json import rename, underscore
 from core.api.throttle import count_request
 from core.errors import PortalError
@@ -20,7 +21,10 @@ Body = TypeVar("Body", bound=BaseSerializer[Any])
 
 
 class Endpoint(APIView):
-    """Base of every API view: requests are counted for their user."""
+    """Base of every API view: requests are counted for their user, and a POST that comes with an
+    Idempotency-Key is answered once."""
+
+    repetition = Repetition.ANSWERED
 
     def perform_authentication(self, request: Request) -> None:
         """Find out who asks, and count the request, also one that then is refused: guessing at
@@ -31,6 +35,19 @@ class Endpoint(APIView):
             count_request(request, None)
             raise
         count_request(request, request.user)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Once it is settled that the user may: put the handler behind the memory of answers, where
+        the request names a key. DRF looks the handler up only after this."""
+        super().initial(request, *args, **kwargs)
+        handler = getattr(self, "post", None)
+        if request.method != "POST" or handler is None:
+            return
+        key = key_of(request, self.repetition)
+        if key is not None:
+            self.__dict__["post"] = lambda *args, **kwargs: answer_once(
+                key, request, lambda: handler(*args, **kwargs)
+            )
 
 
 class ListEndpoint(Endpoint, ListAPIView[Row]):

@@ -11,6 +11,7 @@ from accounts.tokens import delete_old_tokens
 from audit import outbox
 from audit.pruning import prune_expired
 from audit.sealing import seal_all, seal_recent
+from core.api.idempotency import forget_answers
 from core.api.throttle import forget_counts
 from core.clock import database_now
 from execution.maintenance.locks import delete_released_locks, end_stale_locks
@@ -39,6 +40,7 @@ TOKENS = "ended tokens"
 SIGN_INS = "old sign-ins"
 EXPIRED_GAPS = "expired gaps"
 REQUEST_COUNTS = "request counts"
+ANSWERS = "stored answers"
 
 
 def register_jobs() -> None:
@@ -60,6 +62,7 @@ def register_jobs() -> None:
     register(SIGN_INS, Every(timedelta(days=1)), delete_old_attempts)
     register(EXPIRED_GAPS, Every(timedelta(days=1)), expire_gaps)
     register(REQUEST_COUNTS, Every(timedelta(hours=1)), forget_counts)
+    register(ANSWERS, Every(timedelta(hours=1)), forget_answers)
 
 
 def settle_captures() -> int:

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.roles import Permission
+from core.api.idempotency import Repetition
 from core.api.views import Endpoint, ListEndpoint, valid_body, valid_parameters
 from loaders import services
 from loaders.api.serializers import (
@@ -252,6 +253,8 @@ class VersionDiff(Endpoint):
 class SqlValidate(Endpoint):
     """What the guard says of a statement; nothing is stored or run."""
 
+    repetition = Repetition.HARMLESS
+
     needs = {"POST": Permission.VIEW}
 
     def post(self, request: Request) -> Response:
@@ -300,6 +303,8 @@ class SourceDetail(Endpoint):
 class SourceTest(Endpoint):
     """Connect to the source and report: clock, TLS, privileges, and what to do about them."""
 
+    repetition = Repetition.HARMLESS
+
     needs = {"POST": Permission.MANAGE_SOURCES}
 
     def post(self, request: Request, code: str) -> Response:
@@ -311,6 +316,8 @@ class SourceTest(Endpoint):
 
 class SourceInspect(Endpoint):
     """What the source's account may do beyond reading, looked up now."""
+
+    repetition = Repetition.HARMLESS
 
     needs = {"POST": Permission.MANAGE_SOURCES}
 
