@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from typing import Any
 
@@ -10,7 +11,8 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.roles import Permission
+from accounts.roles import Permission, may
+from core.api.etags import etag_headers, if_match, is_known
 from core.api.idempotency import Repetition
 from core.api.views import Endpoint, ListEndpoint, valid_body, valid_parameters
 from loaders import services
@@ -31,6 +33,7 @@ from loaders.api.serializers import (
 )
 from loaders.changes import governed_values, settings_of, sql_diff, sql_of
 from loaders.dialects import DatabaseType
+from loaders.etags import etag_of
 from loaders.models import Loader, LoaderVersion, SourceDatabase
 from loaders.sql_guard import validate
 
@@ -65,21 +68,22 @@ class LoaderDetail(Endpoint):
 
     def get(self, request: Request, code: str) -> Response:
         loader = services.get_loader(code, user=request.user)
-        if services.show_sql(user=request.user, loader_code=loader.loader_code):
-            return Response(LoaderWithSql(loader).data)
-        return Response(LoaderAnswer(loader).data)
+        etag = etag_of(loader, with_sql=may(request.user, Permission.VIEW_SQL))
+        if is_known(request, etag):
+            return Response(status=status.HTTP_304_NOT_MODIFIED, headers=etag_headers(etag))
+        shown = services.show_sql(user=request.user, loader_code=loader.loader_code)
+        answer = LoaderWithSql(loader) if shown else LoaderAnswer(loader)
+        return Response(answer.data, headers=etag_headers(etag))
 
     def patch(self, request: Request, code: str) -> Response:
         values = valid_body(LoaderBody, request, partial=True)
-        loader = services.update_loader(
-            user=request.user, loader=services.get_loader(code, user=request.user), values=values
-        )
+        with _held(request, code) as loader:
+            services.update_loader(user=request.user, loader=loader, values=values)
         return _loader_answer(request, loader)
 
     def delete(self, request: Request, code: str) -> Response:
-        services.archive_loader(
-            user=request.user, loader=services.get_loader(code, user=request.user)
-        )
+        with _held(request, code) as loader:
+            services.archive_loader(user=request.user, loader=loader)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -90,10 +94,9 @@ class LoaderLogLevel(Endpoint):
 
     def post(self, request: Request, code: str) -> Response:
         level = valid_body(LogLevelBody, request)["level"]
-        loader = services.get_loader(code, user=request.user)
-        return _loader_answer(
-            request, services.set_log_level(user=request.user, loader=loader, level=level)
-        )
+        with _held(request, code) as loader:
+            services.set_log_level(user=request.user, loader=loader, level=level)
+        return _loader_answer(request, loader)
 
 
 class LoaderWatermark(Endpoint):
@@ -103,8 +106,8 @@ class LoaderWatermark(Endpoint):
 
     def post(self, request: Request, code: str) -> Response:
         body = valid_body(WatermarkBody, request)
-        loader = services.get_loader(code, user=request.user)
-        services.move_watermark(user=request.user, loader=loader, **body)
+        with _held(request, code) as loader:
+            services.move_watermark(user=request.user, loader=loader, **body)
         return _loader_answer(request, loader)
 
 
@@ -115,8 +118,8 @@ class LoaderSubmit(Endpoint):
 
     def post(self, request: Request, code: str) -> Response:
         comment = valid_body(SubmitBody, request)["comment"]
-        loader = services.get_loader(code, user=request.user)
-        services.submit(user=request.user, loader=loader, comment=comment)
+        with _held(request, code) as loader:
+            services.submit(user=request.user, loader=loader, comment=comment)
         return _loader_answer(request, loader)
 
 
@@ -127,8 +130,8 @@ class LoaderApprove(Endpoint):
 
     def post(self, request: Request, code: str) -> Response:
         body = valid_body(DecisionBody, request)
-        loader = services.get_loader(code, user=request.user)
-        services.approve(user=request.user, loader=loader, **body)
+        with _held(request, code) as loader:
+            services.approve(user=request.user, loader=loader, **body)
         return _loader_answer(request, loader)
 
 
@@ -139,8 +142,8 @@ class LoaderReject(Endpoint):
 
     def post(self, request: Request, code: str) -> Response:
         body = valid_body(DecisionBody, request)
-        loader = services.get_loader(code, user=request.user)
-        services.reject(user=request.user, loader=loader, **body)
+        with _held(request, code) as loader:
+            services.reject(user=request.user, loader=loader, **body)
         return _loader_answer(request, loader)
 
 
@@ -150,9 +153,8 @@ class LoaderEnable(Endpoint):
     needs = {"POST": Permission.RUN}
 
     def post(self, request: Request, code: str) -> Response:
-        loader = services.enable(
-            user=request.user, loader=services.get_loader(code, user=request.user)
-        )
+        with _held(request, code) as loader:
+            services.enable(user=request.user, loader=loader)
         return _loader_answer(request, loader)
 
 
@@ -162,9 +164,8 @@ class LoaderDisable(Endpoint):
     needs = {"POST": Permission.RUN}
 
     def post(self, request: Request, code: str) -> Response:
-        loader = services.disable(
-            user=request.user, loader=services.get_loader(code, user=request.user)
-        )
+        with _held(request, code) as loader:
+            services.disable(user=request.user, loader=loader)
         return _loader_answer(request, loader)
 
 
@@ -176,13 +177,14 @@ class LoaderCopy(Endpoint):
     def post(self, request: Request, code: str) -> Response:
         body = valid_body(CopyBody, request)
         db_code = body.get("source_database")
-        copied = services.copy_loader(
-            user=request.user,
-            loader=services.get_loader(code, user=request.user),
-            loader_code=body["loader_code"],
-            source=services.get_source(db_code, user=request.user) if db_code else None,
-            domain=body.get("domain"),
-        )
+        with _held(request, code) as loader:
+            copied = services.copy_loader(
+                user=request.user,
+                loader=loader,
+                loader_code=body["loader_code"],
+                source=services.get_source(db_code, user=request.user) if db_code else None,
+                domain=body.get("domain"),
+            )
         return _loader_answer(request, copied, status.HTTP_201_CREATED)
 
 
@@ -216,11 +218,8 @@ class VersionRestore(Endpoint):
     needs = {"POST": Permission.EDIT_LOADERS}
 
     def post(self, request: Request, code: str, number: str) -> Response:
-        loader = services.restore_version(
-            user=request.user,
-            loader=services.get_loader(code, user=request.user),
-            number=int(number),
-        )
+        with _held(request, code) as loader:
+            services.restore_version(user=request.user, loader=loader, number=int(number))
         return _loader_answer(request, loader)
 
 
@@ -281,7 +280,7 @@ class SourceList(ListEndpoint[SourceDatabase]):
 
     def post(self, request: Request) -> Response:
         source = services.create_source(user=request.user, values=valid_body(SourceBody, request))
-        return Response(SourceBody(source).data, status=status.HTTP_201_CREATED)
+        return _source_answer(request, source, status.HTTP_201_CREATED)
 
 
 class SourceDetail(Endpoint):
@@ -290,14 +289,18 @@ class SourceDetail(Endpoint):
     needs = {"GET": Permission.VIEW_SQL, "PATCH": Permission.MANAGE_SOURCES}
 
     def get(self, request: Request, code: str) -> Response:
-        return Response(SourceBody(services.get_source(code, user=request.user)).data)
+        source = services.get_source(code, user=request.user)
+        etag = etag_of(source)
+        if is_known(request, etag):
+            return Response(status=status.HTTP_304_NOT_MODIFIED, headers=etag_headers(etag))
+        return Response(SourceBody(source).data, headers=etag_headers(etag))
 
     def patch(self, request: Request, code: str) -> Response:
         values = valid_body(SourceBody, request, partial=True)
-        source = services.update_source(
-            user=request.user, source=services.get_source(code, user=request.user), values=values
-        )
-        return Response(SourceBody(source).data)
+        read = services.get_source(code, user=request.user)
+        with services.unchanged(read, if_match(request)) as source:
+            services.update_source(user=request.user, source=source, values=values)
+        return _source_answer(request, source)
 
 
 class SourceTest(Endpoint):
@@ -335,6 +338,19 @@ class SourceInspect(Endpoint):
         )
 
 
+def _held(request: Request, code: str) -> AbstractContextManager[Loader]:
+    """The loader of the address, for an act that the request's `If-Match` may make conditional."""
+    read = services.get_loader(code, user=request.user)
+    return services.unchanged(read, if_match(request))
+
+
 def _loader_answer(request: Request, loader: Loader, code: int = status.HTTP_200_OK) -> Response:
     fresh: Any = services.get_loader(loader.loader_code, user=request.user)
-    return Response(LoaderAnswer(fresh).data, status=code)
+    return Response(LoaderAnswer(fresh).data, status=code, headers=etag_headers(etag_of(fresh)))
+
+
+def _source_answer(
+    request: Request, source: SourceDatabase, code: int = status.HTTP_200_OK
+) -> Response:
+    fresh = services.get_source(source.db_code, user=request.user)
+    return Response(SourceBody(fresh).data, status=code, headers=etag_headers(etag_of(fresh)))
