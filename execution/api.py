@@ -180,10 +180,11 @@ class LoaderDisable(loaders.LoaderDisable):
     """Let no new run start; with `cancelRuns`, those under way stop as well."""
 
     def post(self, request: Request, code: str) -> Response:
-        if valid_body(DisableBody, request)["cancel_runs"]:
-            loader = get_loader(code, user=request.user)
+        if not valid_body(DisableBody, request)["cancel_runs"]:
+            return super().post(request, code)
+        with loaders.held(request, code) as loader:
             disable_and_cancel(user=request.user, loader=loader)
-        return super().post(request, code)
+        return loaders.loader_answer(request, loader)
 
 
 def accepted(history: LoadHistory) -> Response:

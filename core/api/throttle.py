@@ -87,9 +87,9 @@ def subject_of(user: Any, address: str) -> str:
         parsed = ip_address(address)
     except ValueError:
         return "address unknown"
-    if isinstance(parsed, IPv6Address):
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is None:
         return f"address {ip_network((parsed.packed[:8] + bytes(8), 64))}"
-    return f"address {parsed}"
+    return f"address {getattr(parsed, 'ipv4_mapped', None) or parsed}"
 
 
 def forget_counts() -> int:

@@ -54,7 +54,7 @@ class LoaderList(ListEndpoint[Loader]):
 
     def post(self, request: Request) -> Response:
         loader = services.create_loader(user=request.user, values=valid_body(LoaderBody, request))
-        return _loader_answer(request, loader, status.HTTP_201_CREATED)
+        return loader_answer(request, loader, status.HTTP_201_CREATED)
 
 
 class LoaderDetail(Endpoint):
@@ -77,12 +77,12 @@ class LoaderDetail(Endpoint):
 
     def patch(self, request: Request, code: str) -> Response:
         values = valid_body(LoaderBody, request, partial=True)
-        with _held(request, code) as loader:
+        with held(request, code) as loader:
             services.update_loader(user=request.user, loader=loader, values=values)
-        return _loader_answer(request, loader)
+        return loader_answer(request, loader)
 
     def delete(self, request: Request, code: str) -> Response:
-        with _held(request, code) as loader:
+        with held(request, code) as loader:
             services.archive_loader(user=request.user, loader=loader)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -94,9 +94,9 @@ class LoaderLogLevel(Endpoint):
 
     def post(self, request: Request, code: str) -> Response:
         level = valid_body(LogLevelBody, request)["level"]
-        with _held(request, code) as loader:
+        with held(request, code) as loader:
             services.set_log_level(user=request.user, loader=loader, level=level)
-        return _loader_answer(request, loader)
+        return loader_answer(request, loader)
 
 
 class LoaderWatermark(Endpoint):
@@ -106,9 +106,9 @@ class LoaderWatermark(Endpoint):
 
     def post(self, request: Request, code: str) -> Response:
         body = valid_body(WatermarkBody, request)
-        with _held(request, code) as loader:
+        with held(request, code) as loader:
             services.move_watermark(user=request.user, loader=loader, **body)
-        return _loader_answer(request, loader)
+        return loader_answer(request, loader)
 
 
 class LoaderSubmit(Endpoint):
@@ -118,9 +118,9 @@ class LoaderSubmit(Endpoint):
 
     def post(self, request: Request, code: str) -> Response:
         comment = valid_body(SubmitBody, request)["comment"]
-        with _held(request, code) as loader:
+        with held(request, code) as loader:
             services.submit(user=request.user, loader=loader, comment=comment)
-        return _loader_answer(request, loader)
+        return loader_answer(request, loader)
 
 
 class LoaderApprove(Endpoint):
@@ -130,9 +130,9 @@ class LoaderApprove(Endpoint):
 
     def post(self, request: Request, code: str) -> Response:
         body = valid_body(DecisionBody, request)
-        with _held(request, code) as loader:
+        with held(request, code) as loader:
             services.approve(user=request.user, loader=loader, **body)
-        return _loader_answer(request, loader)
+        return loader_answer(request, loader)
 
 
 class LoaderReject(Endpoint):
@@ -142,9 +142,9 @@ class LoaderReject(Endpoint):
 
     def post(self, request: Request, code: str) -> Response:
         body = valid_body(DecisionBody, request)
-        with _held(request, code) as loader:
+        with held(request, code) as loader:
             services.reject(user=request.user, loader=loader, **body)
-        return _loader_answer(request, loader)
+        return loader_answer(request, loader)
 
 
 class LoaderEnable(Endpoint):
@@ -153,9 +153,9 @@ class LoaderEnable(Endpoint):
     needs = {"POST": Permission.RUN}
 
     def post(self, request: Request, code: str) -> Response:
-        with _held(request, code) as loader:
+        with held(request, code) as loader:
             services.enable(user=request.user, loader=loader)
-        return _loader_answer(request, loader)
+        return loader_answer(request, loader)
 
 
 class LoaderDisable(Endpoint):
@@ -164,9 +164,9 @@ class LoaderDisable(Endpoint):
     needs = {"POST": Permission.RUN}
 
     def post(self, request: Request, code: str) -> Response:
-        with _held(request, code) as loader:
+        with held(request, code) as loader:
             services.disable(user=request.user, loader=loader)
-        return _loader_answer(request, loader)
+        return loader_answer(request, loader)
 
 
 class LoaderCopy(Endpoint):
@@ -177,7 +177,7 @@ class LoaderCopy(Endpoint):
     def post(self, request: Request, code: str) -> Response:
         body = valid_body(CopyBody, request)
         db_code = body.get("source_database")
-        with _held(request, code) as loader:
+        with held(request, code) as loader:
             copied = services.copy_loader(
                 user=request.user,
                 loader=loader,
@@ -185,7 +185,7 @@ class LoaderCopy(Endpoint):
                 source=services.get_source(db_code, user=request.user) if db_code else None,
                 domain=body.get("domain"),
             )
-        return _loader_answer(request, copied, status.HTTP_201_CREATED)
+        return loader_answer(request, copied, status.HTTP_201_CREATED)
 
 
 class VersionList(ListEndpoint[LoaderVersion]):
@@ -218,9 +218,9 @@ class VersionRestore(Endpoint):
     needs = {"POST": Permission.EDIT_LOADERS}
 
     def post(self, request: Request, code: str, number: str) -> Response:
-        with _held(request, code) as loader:
+        with held(request, code) as loader:
             services.restore_version(user=request.user, loader=loader, number=int(number))
-        return _loader_answer(request, loader)
+        return loader_answer(request, loader)
 
 
 class VersionDiff(Endpoint):
@@ -338,13 +338,14 @@ class SourceInspect(Endpoint):
         )
 
 
-def _held(request: Request, code: str) -> AbstractContextManager[Loader]:
+def held(request: Request, code: str) -> AbstractContextManager[Loader]:
     """The loader of the address, for an act that the request's `If-Match` may make conditional."""
     read = services.get_loader(code, user=request.user)
     return services.unchanged(read, if_match(request))
 
 
-def _loader_answer(request: Request, loader: Loader, code: int = status.HTTP_200_OK) -> Response:
+def loader_answer(request: Request, loader: Loader, code: int = status.HTTP_200_OK) -> Response:
+    """The loader after an act, as it is now, with its tag."""
     fresh: Any = services.get_loader(loader.loader_code, user=request.user)
     return Response(LoaderAnswer(fresh).data, status=code, headers=etag_headers(etag_of(fresh)))
 

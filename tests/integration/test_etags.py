@@ -33,6 +33,7 @@ ACTS: list[tuple[Role, str, str, Any]] = [
     (Role.APPROVER, "POST", f"{LOADER}/reject", {"comment": "no"}),
     (Role.OPERATOR, "POST", f"{LOADER}/enable", {}),
     (Role.OPERATOR, "POST", f"{LOADER}/disable", {}),
+    (Role.OPERATOR, "POST", f"{LOADER}/disable", {"cancelRuns": True}),
     (Role.OPERATOR, "POST", f"{LOADER}/copy", {"loaderCode": "ORDERS_TWO"}),
     (Role.ADMIN, "POST", f"{LOADER}/log-level", {"level": "DEBUG"}),
     (Role.OPERATOR, "POST", f"{LOADER}/watermark", {"watermark": None, "reason": "anew"}),
@@ -95,6 +96,24 @@ def test_each_answer_tells_the_tag_for_the_next_act(people: People) -> None:
     decided = approver.call("POST", f"{LOADER}/approve", {}, If_Match=waits["ETag"])
     assert (decided.status_code, decided.json()["approvalStatus"]) == (200, "APPROVED")
     assert operator.call("PATCH", LOADER, {"tags": []}, If_Match=read).status_code == 412
+
+
+@pytest.mark.django_db
+def test_a_loader_is_disabled_with_its_runs_under_the_same_condition(people: People) -> None:
+    operator = Reader(people.operator)
+    etag = operator.etag(LOADER)
+    answer = operator.call("POST", f"{LOADER}/disable", {"cancelRuns": True}, If_Match=etag)
+    assert (answer.status_code, answer.json()["enabled"]) == (200, False)
+
+
+@pytest.mark.django_db
+def test_a_repetition_is_answered_though_the_act_changed_the_tag(people: People) -> None:
+    operator = Reader(people.operator)
+    conditions = {"If_Match": operator.etag(LOADER), "Idempotency_Key": "once"}
+    first, again = (operator.call("POST", f"{LOADER}/disable", {}, **conditions) for _ in range(2))
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert again["ETag"] == first["ETag"] == operator.etag(LOADER).replace("-sql", "")
+    assert operator.call("POST", f"{LOADER}/disable", {}, If_Match=STALE).status_code == 412
 
 
 @pytest.mark.django_db

@@ -41,6 +41,7 @@ def test_anything_else_is_refused(text: str) -> None:
     [
         ("203.0.113.9", "address 203.0.113.9"),
         ("2001:db8:1:2:3:4:5:6", "address 2001:db8:1:2::/64"),
+        ("::ffff:203.0.113.9", "address 203.0.113.9"),
         ("", "address unknown"),
         ("nonsense", "address unknown"),
     ],
