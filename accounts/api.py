@@ -11,7 +11,6 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
@@ -23,8 +22,9 @@ from accounts.models import ApiToken
 from accounts.roles import Permission, User, may, roles_of
 from accounts.sign_in import sign_in
 from audit.services import record
+from core.api.idempotency import Repetition
 from core.api.serializers import Strict
-from core.api.views import valid_body
+from core.api.views import Endpoint, valid_body
 
 _PASSWORD_CLAIM = "pwd"  # noqa: S105 - the name of a claim
 _EXPIRED = "The refresh token is not valid any more. Log in."
@@ -86,8 +86,10 @@ class PortalRefreshToken(RefreshToken):
         return row
 
 
-class LoginView(APIView):
+class LoginView(Endpoint):
     """A short access token and a refresh token for a name and password."""
+
+    repetition = Repetition.REFUSED
 
     permission_classes = [AllowAny]
     authentication_classes: list[Any] = []
@@ -99,9 +101,11 @@ class LoginView(APIView):
         return Response(_tokens(PortalRefreshToken.of(user)))
 
 
-class RefreshView(APIView):
+class RefreshView(Endpoint):
     """New tokens for a refresh token, which is used up. A person who was locked out or changed
     the password gets none."""
+
+    repetition = Repetition.REFUSED
 
     permission_classes = [AllowAny]
     authentication_classes: list[Any] = []
@@ -114,8 +118,10 @@ class RefreshView(APIView):
         return Response(_tokens(PortalRefreshToken.of(user)))
 
 
-class LogoutView(APIView):
+class LogoutView(Endpoint):
     """Revokes the refresh token."""
+
+    repetition = Repetition.REFUSED
 
     permission_classes = [IsAuthenticated]
 
@@ -130,7 +136,7 @@ class LogoutView(APIView):
         return Response(status=204)
 
 
-class MeView(APIView):
+class MeView(Endpoint):
     """The signed-in user, or who a token stands for, and what they may do."""
 
     permission_classes = [IsAuthenticated]

@@ -6,14 +6,13 @@ from typing import Any
 
 from django.db.models import QuerySet
 from rest_framework import serializers
-from rest_framework.generics import ListAPIView
 
 from accounts.audit_trail import audit_events
 from accounts.roles import Permission
 from audit.models import AuditEvent
 from core.api.pagination import LatestFirstPagination
 from core.api.serializers import Strict
-from core.api.views import valid_parameters
+from core.api.views import ListEndpoint, valid_parameters
 
 
 class AuditParameters(Strict):
@@ -60,7 +59,7 @@ class AuditAnswer(serializers.ModelSerializer[AuditEvent]):
         )
 
 
-class AuditTrail(ListAPIView[AuditEvent]):
+class AuditTrail(ListEndpoint[AuditEvent]):
     """Audit events, latest first, by `actor`, `action`, `objectType`, `object`, `correlationId`,
     `from` and `to`."""
 

@@ -6,16 +6,15 @@ from typing import Any
 from uuid import UUID
 
 from rest_framework import serializers
-from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.models import ApiToken
 from accounts.roles import Permission
 from accounts.tokens import create_token, get_token, revoke_token, tokens_seen_by
+from core.api.idempotency import Repetition
 from core.api.serializers import Strict
-from core.api.views import valid_body, valid_parameters
+from core.api.views import Endpoint, ListEndpoint, valid_body, valid_parameters
 
 
 class TokenAnswer(serializers.Serializer[ApiToken]):
@@ -53,8 +52,10 @@ class TokenFilter(Strict):
     page_size = serializers.CharField(required=False)
 
 
-class TokenList(ListAPIView[ApiToken]):
+class TokenList(ListEndpoint[ApiToken]):
     """One's tokens; POST makes one."""
+
+    repetition = Repetition.REFUSED
 
     needs = {"GET": Permission.OWN_TOKENS, "POST": Permission.OWN_TOKENS}
     serializer_class = TokenAnswer
@@ -76,7 +77,7 @@ class TokenList(ListAPIView[ApiToken]):
         return Response(answer, status=201, headers={"Cache-Control": "no-store"})
 
 
-class TokenDetail(APIView):
+class TokenDetail(Endpoint):
     """One token; DELETE revokes it, and does no harm twice."""
 
     needs = {"GET": Permission.OWN_TOKENS, "DELETE": Permission.OWN_TOKENS}

@@ -7,10 +7,8 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from rest_framework import status
-from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.roles import Permission, User
 from backfill import services
@@ -28,11 +26,12 @@ from backfill.serializers import (
     wanted_in,
 )
 from backfill.services.reading import jobs_of
-from core.api.views import valid_body, valid_parameters
+from core.api.idempotency import Repetition
+from core.api.views import Endpoint, ListEndpoint, valid_body, valid_parameters
 from loaders.services import get_loader
 
 
-class BackfillList(ListAPIView[BackfillJob]):
+class BackfillList(ListEndpoint[BackfillJob]):
     """Backfills, newest first; `loaderCode` and `status` filter. Or submit one."""
 
     needs = {"GET": Permission.VIEW, "POST": Permission.BACKFILL}
@@ -59,8 +58,10 @@ class BackfillList(ListAPIView[BackfillJob]):
         return Response(JobAnswer(job).data, status=status.HTTP_201_CREATED)
 
 
-class BackfillPreview(APIView):
+class BackfillPreview(Endpoint):
     """What a backfill would do; nothing is written."""
+
+    repetition = Repetition.HARMLESS
 
     needs = {"POST": Permission.BACKFILL}
 
@@ -76,7 +77,7 @@ class BackfillPreview(APIView):
         return Response(preview_answer(found))
 
 
-class BackfillDetail(APIView):
+class BackfillDetail(Endpoint):
     """One backfill."""
 
     needs = {"GET": Permission.VIEW}
@@ -85,7 +86,7 @@ class BackfillDetail(APIView):
         return Response(JobAnswer(_job(job_id, request.user)).data)
 
 
-class BackfillWindows(ListAPIView[BackfillRun]):
+class BackfillWindows(ListEndpoint[BackfillRun]):
     """The attempts of a backfill at its windows, newest first."""
 
     needs = {"GET": Permission.VIEW}
@@ -96,7 +97,7 @@ class BackfillWindows(ListAPIView[BackfillRun]):
         return BackfillRun.objects.filter(job=_job(self.kwargs["job_id"], self.request.user))
 
 
-class BackfillExecute(APIView):
+class BackfillExecute(Endpoint):
     """Ask for a pending backfill to start now, ahead of the others."""
 
     needs = {"POST": Permission.BACKFILL}
@@ -106,7 +107,7 @@ class BackfillExecute(APIView):
         return Response(JobAnswer(job).data, status=status.HTTP_202_ACCEPTED)
 
 
-class BackfillCancel(APIView):
+class BackfillCancel(Endpoint):
     """End a backfill; what runs of it stops at the source."""
 
     needs = {"POST": Permission.BACKFILL}
@@ -116,7 +117,7 @@ class BackfillCancel(APIView):
         return Response(JobAnswer(job).data)
 
 
-class BackfillPause(APIView):
+class BackfillPause(Endpoint):
     """Hand out no further window."""
 
     needs = {"POST": Permission.BACKFILL}
@@ -126,7 +127,7 @@ class BackfillPause(APIView):
         return Response(JobAnswer(job).data)
 
 
-class BackfillResume(APIView):
+class BackfillResume(Endpoint):
     """Let a paused backfill go on."""
 
     needs = {"POST": Permission.BACKFILL}
@@ -136,7 +137,7 @@ class BackfillResume(APIView):
         return Response(JobAnswer(job).data)
 
 
-class BackfillRetry(APIView):
+class BackfillRetry(Endpoint):
     """Submit a backfill that ended without success again: with an empty body by its own values,
     else by those of the body, which is that of submit without the loader."""
 
@@ -149,7 +150,7 @@ class BackfillRetry(APIView):
         return Response(JobAnswer(retried).data, status=status.HTTP_201_CREATED)
 
 
-class BackfillApprove(APIView):
+class BackfillApprove(Endpoint):
     """Let a large backfill start."""
 
     needs = {"POST": Permission.APPROVE}
@@ -160,7 +161,7 @@ class BackfillApprove(APIView):
         return Response(JobAnswer(services.approve(user=request.user, job=job, **body)).data)
 
 
-class BackfillReject(APIView):
+class BackfillReject(Endpoint):
     """Refuse a large backfill, saying why."""
 
     needs = {"POST": Permission.APPROVE}

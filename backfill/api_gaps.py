@@ -6,16 +6,15 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from rest_framework import serializers, status
-from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.object_access import reachable
 from accounts.roles import Permission
 from backfill.exceptions import GapScanNotFoundError
 from backfill.models import GapFinding, GapScan
 from backfill.services.gap_scan import ask_for_scan
+from core.api.views import Endpoint, ListEndpoint
 from loaders.models import Loader
 
 
@@ -67,7 +66,7 @@ class GapFindingAnswer(serializers.ModelSerializer[GapFinding]):
         )
 
 
-class GapScanList(ListAPIView[GapScan]):
+class GapScanList(ListEndpoint[GapScan]):
     """Scans, newest first; POST has one made by the maintenance cluster and does not wait."""
 
     needs = {"GET": Permission.VIEW, "POST": Permission.MEND_COVERAGE}
@@ -80,7 +79,7 @@ class GapScanList(ListAPIView[GapScan]):
         return Response({"status": "ASKED"}, status.HTTP_202_ACCEPTED)
 
 
-class GapScanDetail(APIView):
+class GapScanDetail(Endpoint):
     """One scan and its figures."""
 
     needs = {"GET": Permission.VIEW}
@@ -89,7 +88,7 @@ class GapScanDetail(APIView):
         return Response(GapScanAnswer(_scan(scan_id)).data)
 
 
-class GapFindingList(ListAPIView[GapFinding]):
+class GapFindingList(ListEndpoint[GapFinding]):
     """What a scan found, of loaders that the user reaches."""
 
     needs = {"GET": Permission.VIEW}

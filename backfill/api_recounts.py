@@ -7,10 +7,8 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from rest_framework import serializers
-from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.roles import Permission
 from backfill.services.recount_passes import request_recount
@@ -22,7 +20,7 @@ from backfill.services.recounts import (
     reload_recount,
 )
 from core.api.serializers import Strict
-from core.api.views import valid_body
+from core.api.views import Endpoint, ListEndpoint, valid_body
 from core.window import Window
 from execution.api import accepted
 from execution.models import Recount
@@ -81,7 +79,7 @@ class RecountAnswer(serializers.ModelSerializer[Recount]):
         ]
 
 
-class RecountList(ListAPIView[Recount]):
+class RecountList(ListEndpoint[Recount]):
     """Re-counts of a loader, newest first; or ask for one, without waiting for it."""
 
     needs = {"GET": Permission.VIEW, "POST": Permission.BACKFILL}
@@ -105,7 +103,7 @@ class RecountList(ListAPIView[Recount]):
         )
 
 
-class RecountDetail(APIView):
+class RecountDetail(Endpoint):
     """One re-count."""
 
     needs = {"GET": Permission.VIEW}
@@ -114,7 +112,7 @@ class RecountDetail(APIView):
         return Response(RecountAnswer(get_recount(UUID(recount_id), user=request.user)).data)
 
 
-class RecountReload(APIView):
+class RecountReload(Endpoint):
     """Load the grains again though records are fewer now, saying why."""
 
     needs = {"POST": Permission.BACKFILL}
@@ -127,7 +125,7 @@ class RecountReload(APIView):
         )
 
 
-class RecountDecline(APIView):
+class RecountDecline(Endpoint):
     """Leave what is loaded as it is, saying why."""
 
     needs = {"POST": Permission.BACKFILL}
@@ -140,7 +138,7 @@ class RecountDecline(APIView):
         )
 
 
-class LoaderLateness(APIView):
+class LoaderLateness(Endpoint):
     """How late the loader's records come, and which lateness would have caught them."""
 
     needs = {"GET": Permission.VIEW}

@@ -7,15 +7,13 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from rest_framework import serializers, status
-from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.object_access import reachable
 from accounts.roles import Permission, User, may
 from core.api.serializers import Strict
-from core.api.views import valid_body, valid_parameters
+from core.api.views import Endpoint, ListEndpoint, valid_body, valid_parameters
 from execution.models import LoadHistory, RunStatus, Trigger
 from execution.services import disable_and_cancel, no_execution, request_cancel, run_now
 from loaders.api import views as loaders
@@ -120,7 +118,7 @@ def _executions(user: User) -> QuerySet[LoadHistory]:
     return executions.defer("version__definition")
 
 
-class ExecutionList(ListAPIView[LoadHistory]):
+class ExecutionList(ListEndpoint[LoadHistory]):
     """Executions, newest first; `loaderCode` and `status` filter."""
 
     needs = {"GET": Permission.VIEW}
@@ -138,7 +136,7 @@ class ExecutionList(ListAPIView[LoadHistory]):
         return executions
 
 
-class ExecutionDetail(APIView):
+class ExecutionDetail(Endpoint):
     """One execution."""
 
     needs = {"GET": Permission.VIEW}
@@ -148,7 +146,7 @@ class ExecutionDetail(APIView):
         return Response(ExecutionAnswer(execution, context={"request": request}).data)
 
 
-class ExecutionCancel(APIView):
+class ExecutionCancel(Endpoint):
     """Ask a running execution to stop."""
 
     needs = {"POST": Permission.RUN}
@@ -162,7 +160,7 @@ class ExecutionCancel(APIView):
         )
 
 
-class LoaderRun(APIView):
+class LoaderRun(Endpoint):
     """Start the loader's next window now; does not wait for it."""
 
     needs = {"POST": Permission.RUN}
@@ -182,10 +180,11 @@ class LoaderDisable(loaders.LoaderDisable):
     """Let no new run start; with `cancelRuns`, those under way stop as well."""
 
     def post(self, request: Request, code: str) -> Response:
-        if valid_body(DisableBody, request)["cancel_runs"]:
-            loader = get_loader(code, user=request.user)
+        if not valid_body(DisableBody, request)["cancel_runs"]:
+            return super().post(request, code)
+        with loaders.held(request, code) as loader:
             disable_and_cancel(user=request.user, loader=loader)
-        return super().post(request, code)
+        return loaders.loader_answer(request, loader)
 
 
 def accepted(history: LoadHistory) -> Response:

@@ -8,16 +8,14 @@ from uuid import UUID
 
 from django.db.models import F, QuerySet
 from rest_framework import serializers, status
-from rest_framework.generics import ListAPIView
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.object_access import reachable
 from accounts.roles import Permission
 from core.api.serializers import Strict
-from core.api.views import valid_body, valid_parameters
+from core.api.views import Endpoint, ListEndpoint, valid_body, valid_parameters
 from core.window import Window
 from execution.coverage import GAPS, Interval
 from execution.models import Gap, GapWaiver, no_gap, read_gap_id
@@ -115,7 +113,7 @@ class GapPagination(CursorPagination):
     ordering = ("-range_from", "id")
 
 
-class GapList(ListAPIView[Gap]):
+class GapList(ListEndpoint[Gap]):
     """Gaps of all loaders, newest first; `loaderCode`, `state` and `minSeconds` filter."""
 
     needs = {"GET": Permission.VIEW}
@@ -140,7 +138,7 @@ class LoaderGapList(GapList):
     """Gaps of one loader, newest first."""
 
 
-class GapWaive(APIView):
+class GapWaive(Endpoint):
     """Waive a gap, saying why."""
 
     needs = {"POST": Permission.MEND_COVERAGE}
@@ -155,7 +153,7 @@ class GapWaive(APIView):
         return _waive(request, loader, window, reason)
 
 
-class LoaderWaive(APIView):
+class LoaderWaive(Endpoint):
     """Waive what of a stretch is a gap, saying why."""
 
     needs = {"POST": Permission.MEND_COVERAGE}
@@ -167,7 +165,7 @@ class LoaderWaive(APIView):
         return _waive(request, loader, window, body["reason"])
 
 
-class WaiverList(ListAPIView[GapWaiver]):
+class WaiverList(ListEndpoint[GapWaiver]):
     """Waivers of a loader, newest first, withdrawn ones too."""
 
     needs = {"GET": Permission.VIEW}
@@ -179,7 +177,7 @@ class WaiverList(ListAPIView[GapWaiver]):
         return waivers.select_related("waived_by", "withdrawn_by")
 
 
-class WaiverWithdraw(APIView):
+class WaiverWithdraw(Endpoint):
     """Take a waiver back, saying why."""
 
     needs = {"POST": Permission.MEND_COVERAGE}
@@ -191,7 +189,7 @@ class WaiverWithdraw(APIView):
         return Response(WaiverAnswer(waiver).data)
 
 
-class LoaderCoverage(APIView):
+class LoaderCoverage(Endpoint):
     """A loader's coverage: every instant of the range in exactly one interval."""
 
     needs = {"GET": Permission.VIEW}

@@ -8,12 +8,11 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from rest_framework import serializers
-from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.roles import Permission
+from core.api.views import Endpoint, ListEndpoint
 from core.clock import database_now
 from execution.api import accepted
 from execution.services import restore_output
@@ -43,7 +42,7 @@ class OutputRowAnswer(serializers.ModelSerializer[OutputVersion]):
         )
 
 
-class OutputList(ListAPIView[OutputVersion]):
+class OutputList(ListEndpoint[OutputVersion]):
     """Output versions of a loader that can be restored, newest first."""
 
     needs = {"GET": Permission.VIEW}
@@ -54,7 +53,7 @@ class OutputList(ListAPIView[OutputVersion]):
         return OutputVersion.objects.standing(database_now()).filter(loader=loader)
 
 
-class OutputDetail(APIView):
+class OutputDetail(Endpoint):
     """One output version, compared with what stands in its window now."""
 
     needs = {"GET": Permission.VIEW}
@@ -66,7 +65,7 @@ class OutputDetail(APIView):
         return Response(answer)
 
 
-class OutputRestore(APIView):
+class OutputRestore(Endpoint):
     """Put an output version back; does not wait for it."""
 
     needs = {"POST": Permission.RUN}

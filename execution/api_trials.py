@@ -9,11 +9,10 @@ from uuid import UUID
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.roles import Permission
 from core.api.serializers import Strict
-from core.api.views import valid_body
+from core.api.views import Endpoint, valid_body
 from execution.api import accepted
 from execution.models import TrialKind
 from execution.services import get_trial, request_trial, shows_data
@@ -45,7 +44,7 @@ class TestQueryBody(DryRunBody):
     )
 
 
-class LoaderTestQuery(APIView):
+class LoaderTestQuery(Endpoint):
     """Ask the source for the first rows of the draft, or of another statement; does not wait."""
 
     needs = {"POST": Permission.EDIT_LOADERS}
@@ -55,7 +54,7 @@ class LoaderTestQuery(APIView):
         return _requested(request, code, TrialKind.TEST_QUERY, body)
 
 
-class LoaderDryRun(APIView):
+class LoaderDryRun(Endpoint):
     """Read and check a window of the draft without writing a signal; does not wait."""
 
     needs = {"POST": Permission.EDIT_LOADERS}
@@ -64,7 +63,7 @@ class LoaderDryRun(APIView):
         return _requested(request, code, TrialKind.DRY_RUN, valid_body(DryRunBody, request))
 
 
-class ExecutionTrial(APIView):
+class ExecutionTrial(Endpoint):
     """How far a trial has come, and what it found."""
 
     needs = {"GET": Permission.VIEW}
@@ -87,7 +86,7 @@ class ExecutionTrial(APIView):
         )
 
 
-class VersionEvidence(APIView):
+class VersionEvidence(Endpoint):
     """The evidence about a version; a POST has it gathered again while the version waits."""
 
     needs = {"GET": Permission.VIEW, "POST": Permission.VIEW_SQL}

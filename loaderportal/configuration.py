@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from croniter import croniter
 
 from audit.retention import FLOOR
+from core.api.rate import rate_limit
 from core.env import ConfigurationError, Variable, one_of, read_all, switch, whole_number, words
 from core.keyring import Keyring
 from loaderportal.capture_url import capture_url
@@ -200,6 +201,13 @@ VARIABLES = (
         "How long a stopping replica lets its runs finish before it ends them, in seconds.",
         whole_number(minimum=0),
         default=30,
+    ),
+    Variable(
+        "LOADERPORTAL_RATE_LIMIT",
+        "How many requests a user may make at the API, over all sessions and tokens; who is not "
+        "signed in is counted by address. `N/s`, `N/min`, `N/h`, or `off`.",
+        rate_limit,
+        default=rate_limit("100/min"),
     ),
     Variable(
         "LOADERPORTAL_TOKEN_DAYS",

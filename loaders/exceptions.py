@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from http import HTTPStatus
+from typing import Any, Self, TypeVar
+
+from django.db.models import TextChoices
 
 from core.errors import DefinitionError, TerminalError
+
+State = TypeVar("State", bound=TextChoices)
 
 
 class LoaderNotFoundError(TerminalError):
@@ -50,10 +56,27 @@ class SqlInvalidError(DefinitionError):
 
 
 class InvalidTransitionError(TerminalError):
-    """The object is not in a state from which this is possible."""
+    """The object is not in a state from which this is possible. Where it is a matter of the table
+    of states, `from`, `to` and `allowed` (states that may follow `from`) tell what is."""
 
     code = "INVALID_TRANSITION"
     status = HTTPStatus.CONFLICT
+
+    @classmethod
+    def between(
+        cls, message: str, present: State, target: State, table: Mapping[Any, Collection[Any]]
+    ) -> Self:
+        """The error about a step that the table of a model does not have."""
+        allowed = sorted(str(state.value) for state in table.get(present, ()))
+        details = {"from": present.value, "to": target.value, "allowed": allowed}
+        return cls(message, details=details)
+
+
+class DefinitionChangedError(TerminalError):
+    """`If-Match` names another state of the definition than the present one."""
+
+    code = "PRECONDITION_FAILED"
+    status = HTTPStatus.PRECONDITION_FAILED
 
 
 class SelfApprovalError(TerminalError):

@@ -5,11 +5,10 @@ from __future__ import annotations
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.roles import Permission
 from core.api.serializers import Strict
-from core.api.views import valid_parameters
+from core.api.views import Endpoint, valid_parameters
 from loaders.services import get_loader
 from signals.query import (
     DEFAULT_LIMIT,
@@ -35,7 +34,7 @@ class QueryParameters(Strict):
     limit = serializers.IntegerField(default=DEFAULT_LIMIT)
 
 
-class SignalsQueryView(APIView):
+class SignalsQueryView(Endpoint):
     """Signals of one loader over a range."""
 
     needs = {"GET": Permission.VIEW}

@@ -11,6 +11,8 @@ from accounts.tokens import delete_old_tokens
 from audit import outbox
 from audit.pruning import prune_expired
 from audit.sealing import seal_all, seal_recent
+from core.api.idempotency import forget_answers
+from core.api.throttle import forget_counts
 from core.clock import database_now
 from execution.maintenance.locks import delete_released_locks, end_stale_locks
 from execution.maintenance.registry import register
@@ -37,6 +39,8 @@ EVENT_RETENTION = "event retention"
 TOKENS = "ended tokens"
 SIGN_INS = "old sign-ins"
 EXPIRED_GAPS = "expired gaps"
+REQUEST_COUNTS = "request counts"
+ANSWERS = "stored answers"
 
 
 def register_jobs() -> None:
@@ -57,6 +61,8 @@ def register_jobs() -> None:
     register(TOKENS, Every(timedelta(days=1)), delete_old_tokens)
     register(SIGN_INS, Every(timedelta(days=1)), delete_old_attempts)
     register(EXPIRED_GAPS, Every(timedelta(days=1)), expire_gaps)
+    register(REQUEST_COUNTS, Every(timedelta(hours=1)), forget_counts)
+    register(ANSWERS, Every(timedelta(hours=1)), forget_answers)
 
 
 def settle_captures() -> int:

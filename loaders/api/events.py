@@ -7,13 +7,12 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.roles import Permission
 from audit.models import LoaderEvent
 from audit.outbox import position_of
 from core.api.serializers import Strict
-from core.api.views import valid_parameters
+from core.api.views import Endpoint, valid_parameters
 from loaders import services
 
 
@@ -60,7 +59,7 @@ class EventAnswer(serializers.ModelSerializer[LoaderEvent]):
         return position_of(event).cursor()
 
 
-class EventList(APIView):
+class EventList(Endpoint):
     """Events behind a cursor, oldest first; `next` is always given. No call waits for events."""
 
     needs = {"GET": Permission.VIEW}

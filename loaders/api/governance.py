@@ -7,12 +7,11 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.roles import Permission
 from core.api.pagination import NumberedPagination
 from core.api.serializers import Strict
-from core.api.views import valid_parameters
+from core.api.views import Endpoint, valid_parameters
 from loaders import services
 from loaders.governance.findings import Rule, Severity
 from loaders.governance.presentation import document_of
@@ -28,7 +27,7 @@ class GovernanceParameters(Strict):
     page_size = serializers.CharField(required=False)
 
 
-class GovernanceReport(APIView):
+class GovernanceReport(Endpoint):
     """What of loaders, sources and approvals is not as it should be, the gravest first. `counts`
     are of all that the team's filter lets through, by severity and rule."""
 

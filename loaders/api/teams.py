@@ -6,18 +6,17 @@ from abc import ABC, abstractmethod
 
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.object_access import teams_of
 from accounts.roles import Permission
 from accounts.teams import teams_named
-from core.api.views import valid_body
+from core.api.views import Endpoint, valid_body
 from loaders import services
 from loaders.api.serializers import TeamsBody
 from loaders.models import Loader, SourceDatabase
 
 
-class _Teams(APIView, ABC):
+class _Teams(Endpoint, ABC):
     """The teams of one object: read them, or give all of them anew."""
 
     needs = {"GET": Permission.MANAGE_USERS, "PUT": Permission.MANAGE_USERS}

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from typing import Any
 
 from django.db.models import QuerySet
 from rest_framework import status
-from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from accounts.roles import Permission
-from core.api.views import valid_body, valid_parameters
+from accounts.roles import Permission, may
+from core.api.etags import etag_headers, if_match, is_known
+from core.api.idempotency import Repetition
+from core.api.views import Endpoint, ListEndpoint, valid_body, valid_parameters
 from loaders import services
 from loaders.api.serializers import (
     CopyBody,
@@ -32,11 +33,12 @@ from loaders.api.serializers import (
 )
 from loaders.changes import governed_values, settings_of, sql_diff, sql_of
 from loaders.dialects import DatabaseType
+from loaders.etags import etag_of
 from loaders.models import Loader, LoaderVersion, SourceDatabase
 from loaders.sql_guard import validate
 
 
-class LoaderList(ListAPIView[Loader]):
+class LoaderList(ListEndpoint[Loader]):
     """List loaders, archived ones only with `archived=true`; or add one as a draft."""
 
     needs = {"GET": Permission.VIEW, "POST": Permission.EDIT_LOADERS}
@@ -52,10 +54,10 @@ class LoaderList(ListAPIView[Loader]):
 
     def post(self, request: Request) -> Response:
         loader = services.create_loader(user=request.user, values=valid_body(LoaderBody, request))
-        return _loader_answer(request, loader, status.HTTP_201_CREATED)
+        return loader_answer(request, loader, status.HTTP_201_CREATED)
 
 
-class LoaderDetail(APIView):
+class LoaderDetail(Endpoint):
     """One loader: read it, change it, archive it."""
 
     needs = {
@@ -66,110 +68,108 @@ class LoaderDetail(APIView):
 
     def get(self, request: Request, code: str) -> Response:
         loader = services.get_loader(code, user=request.user)
-        if services.show_sql(user=request.user, loader_code=loader.loader_code):
-            return Response(LoaderWithSql(loader).data)
-        return Response(LoaderAnswer(loader).data)
+        etag = etag_of(loader, with_sql=may(request.user, Permission.VIEW_SQL))
+        if is_known(request, etag):
+            return Response(status=status.HTTP_304_NOT_MODIFIED, headers=etag_headers(etag))
+        shown = services.show_sql(user=request.user, loader_code=loader.loader_code)
+        answer = LoaderWithSql(loader) if shown else LoaderAnswer(loader)
+        return Response(answer.data, headers=etag_headers(etag))
 
     def patch(self, request: Request, code: str) -> Response:
         values = valid_body(LoaderBody, request, partial=True)
-        loader = services.update_loader(
-            user=request.user, loader=services.get_loader(code, user=request.user), values=values
-        )
-        return _loader_answer(request, loader)
+        with held(request, code) as loader:
+            services.update_loader(user=request.user, loader=loader, values=values)
+        return loader_answer(request, loader)
 
     def delete(self, request: Request, code: str) -> Response:
-        services.archive_loader(
-            user=request.user, loader=services.get_loader(code, user=request.user)
-        )
+        with held(request, code) as loader:
+            services.archive_loader(user=request.user, loader=loader)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class LoaderLogLevel(APIView):
+class LoaderLogLevel(Endpoint):
     """How much the loader's runs log."""
 
     needs = {"POST": Permission.SET_LOG_LEVELS}
 
     def post(self, request: Request, code: str) -> Response:
         level = valid_body(LogLevelBody, request)["level"]
-        loader = services.get_loader(code, user=request.user)
-        return _loader_answer(
-            request, services.set_log_level(user=request.user, loader=loader, level=level)
-        )
+        with held(request, code) as loader:
+            services.set_log_level(user=request.user, loader=loader, level=level)
+        return loader_answer(request, loader)
 
 
-class LoaderWatermark(APIView):
+class LoaderWatermark(Endpoint):
     """Move the watermark, saying why."""
 
     needs = {"POST": Permission.RUN}
 
     def post(self, request: Request, code: str) -> Response:
         body = valid_body(WatermarkBody, request)
-        loader = services.get_loader(code, user=request.user)
-        services.move_watermark(user=request.user, loader=loader, **body)
-        return _loader_answer(request, loader)
+        with held(request, code) as loader:
+            services.move_watermark(user=request.user, loader=loader, **body)
+        return loader_answer(request, loader)
 
 
-class LoaderSubmit(APIView):
+class LoaderSubmit(Endpoint):
     """Ask a second person to approve the draft."""
 
     needs = {"POST": Permission.EDIT_LOADERS}
 
     def post(self, request: Request, code: str) -> Response:
         comment = valid_body(SubmitBody, request)["comment"]
-        loader = services.get_loader(code, user=request.user)
-        services.submit(user=request.user, loader=loader, comment=comment)
-        return _loader_answer(request, loader)
+        with held(request, code) as loader:
+            services.submit(user=request.user, loader=loader, comment=comment)
+        return loader_answer(request, loader)
 
 
-class LoaderApprove(APIView):
+class LoaderApprove(Endpoint):
     """Approve the waiting version."""
 
     needs = {"POST": Permission.APPROVE}
 
     def post(self, request: Request, code: str) -> Response:
         body = valid_body(DecisionBody, request)
-        loader = services.get_loader(code, user=request.user)
-        services.approve(user=request.user, loader=loader, **body)
-        return _loader_answer(request, loader)
+        with held(request, code) as loader:
+            services.approve(user=request.user, loader=loader, **body)
+        return loader_answer(request, loader)
 
 
-class LoaderReject(APIView):
+class LoaderReject(Endpoint):
     """Reject the waiting version, saying why."""
 
     needs = {"POST": Permission.APPROVE}
 
     def post(self, request: Request, code: str) -> Response:
         body = valid_body(DecisionBody, request)
-        loader = services.get_loader(code, user=request.user)
-        services.reject(user=request.user, loader=loader, **body)
-        return _loader_answer(request, loader)
+        with held(request, code) as loader:
+            services.reject(user=request.user, loader=loader, **body)
+        return loader_answer(request, loader)
 
 
-class LoaderEnable(APIView):
+class LoaderEnable(Endpoint):
     """Let the loader run."""
 
     needs = {"POST": Permission.RUN}
 
     def post(self, request: Request, code: str) -> Response:
-        loader = services.enable(
-            user=request.user, loader=services.get_loader(code, user=request.user)
-        )
-        return _loader_answer(request, loader)
+        with held(request, code) as loader:
+            services.enable(user=request.user, loader=loader)
+        return loader_answer(request, loader)
 
 
-class LoaderDisable(APIView):
+class LoaderDisable(Endpoint):
     """Let no new run start."""
 
     needs = {"POST": Permission.RUN}
 
     def post(self, request: Request, code: str) -> Response:
-        loader = services.disable(
-            user=request.user, loader=services.get_loader(code, user=request.user)
-        )
-        return _loader_answer(request, loader)
+        with held(request, code) as loader:
+            services.disable(user=request.user, loader=loader)
+        return loader_answer(request, loader)
 
 
-class LoaderCopy(APIView):
+class LoaderCopy(Endpoint):
     """A new draft with this loader's definition."""
 
     needs = {"POST": Permission.EDIT_LOADERS}
@@ -177,17 +177,18 @@ class LoaderCopy(APIView):
     def post(self, request: Request, code: str) -> Response:
         body = valid_body(CopyBody, request)
         db_code = body.get("source_database")
-        copied = services.copy_loader(
-            user=request.user,
-            loader=services.get_loader(code, user=request.user),
-            loader_code=body["loader_code"],
-            source=services.get_source(db_code, user=request.user) if db_code else None,
-            domain=body.get("domain"),
-        )
-        return _loader_answer(request, copied, status.HTTP_201_CREATED)
+        with held(request, code) as loader:
+            copied = services.copy_loader(
+                user=request.user,
+                loader=loader,
+                loader_code=body["loader_code"],
+                source=services.get_source(db_code, user=request.user) if db_code else None,
+                domain=body.get("domain"),
+            )
+        return loader_answer(request, copied, status.HTTP_201_CREATED)
 
 
-class VersionList(ListAPIView[LoaderVersion]):
+class VersionList(ListEndpoint[LoaderVersion]):
     """Versions of a loader, newest first."""
 
     needs = {"GET": Permission.VIEW}
@@ -198,7 +199,7 @@ class VersionList(ListAPIView[LoaderVersion]):
         return loader.versions.select_related("loader", "submitted_by", "decided_by")
 
 
-class VersionDetail(APIView):
+class VersionDetail(Endpoint):
     """One version; its settings, and its SQL and source for those who may see them."""
 
     needs = {"GET": Permission.VIEW}
@@ -211,21 +212,18 @@ class VersionDetail(APIView):
         return Response(answer)
 
 
-class VersionRestore(APIView):
+class VersionRestore(Endpoint):
     """Make a draft of an old version."""
 
     needs = {"POST": Permission.EDIT_LOADERS}
 
     def post(self, request: Request, code: str, number: str) -> Response:
-        loader = services.restore_version(
-            user=request.user,
-            loader=services.get_loader(code, user=request.user),
-            number=int(number),
-        )
-        return _loader_answer(request, loader)
+        with held(request, code) as loader:
+            services.restore_version(user=request.user, loader=loader, number=int(number))
+        return loader_answer(request, loader)
 
 
-class VersionDiff(APIView):
+class VersionDiff(Endpoint):
     """What differs between two versions."""
 
     needs = {"GET": Permission.VIEW}
@@ -251,8 +249,10 @@ class VersionDiff(APIView):
         return Response(answer)
 
 
-class SqlValidate(APIView):
+class SqlValidate(Endpoint):
     """What the guard says of a statement; nothing is stored or run."""
+
+    repetition = Repetition.HARMLESS
 
     needs = {"POST": Permission.VIEW}
 
@@ -268,7 +268,7 @@ class SqlValidate(APIView):
         )
 
 
-class SourceList(ListAPIView[SourceDatabase]):
+class SourceList(ListEndpoint[SourceDatabase]):
     """List source databases, or add one."""
 
     needs = {"GET": Permission.VIEW_SQL, "POST": Permission.MANAGE_SOURCES}
@@ -280,27 +280,33 @@ class SourceList(ListAPIView[SourceDatabase]):
 
     def post(self, request: Request) -> Response:
         source = services.create_source(user=request.user, values=valid_body(SourceBody, request))
-        return Response(SourceBody(source).data, status=status.HTTP_201_CREATED)
+        return _source_answer(request, source, status.HTTP_201_CREATED)
 
 
-class SourceDetail(APIView):
+class SourceDetail(Endpoint):
     """One source: read it, change it."""
 
     needs = {"GET": Permission.VIEW_SQL, "PATCH": Permission.MANAGE_SOURCES}
 
     def get(self, request: Request, code: str) -> Response:
-        return Response(SourceBody(services.get_source(code, user=request.user)).data)
+        source = services.get_source(code, user=request.user)
+        etag = etag_of(source)
+        if is_known(request, etag):
+            return Response(status=status.HTTP_304_NOT_MODIFIED, headers=etag_headers(etag))
+        return Response(SourceBody(source).data, headers=etag_headers(etag))
 
     def patch(self, request: Request, code: str) -> Response:
         values = valid_body(SourceBody, request, partial=True)
-        source = services.update_source(
-            user=request.user, source=services.get_source(code, user=request.user), values=values
-        )
-        return Response(SourceBody(source).data)
+        read = services.get_source(code, user=request.user)
+        with services.unchanged(read, if_match(request)) as source:
+            services.update_source(user=request.user, source=source, values=values)
+        return _source_answer(request, source)
 
 
-class SourceTest(APIView):
+class SourceTest(Endpoint):
     """Connect to the source and report: clock, TLS, privileges, and what to do about them."""
+
+    repetition = Repetition.HARMLESS
 
     needs = {"POST": Permission.MANAGE_SOURCES}
 
@@ -311,8 +317,10 @@ class SourceTest(APIView):
         return Response(asdict(report))
 
 
-class SourceInspect(APIView):
+class SourceInspect(Endpoint):
     """What the source's account may do beyond reading, looked up now."""
+
+    repetition = Repetition.HARMLESS
 
     needs = {"POST": Permission.MANAGE_SOURCES}
 
@@ -330,6 +338,20 @@ class SourceInspect(APIView):
         )
 
 
-def _loader_answer(request: Request, loader: Loader, code: int = status.HTTP_200_OK) -> Response:
+def held(request: Request, code: str) -> AbstractContextManager[Loader]:
+    """The loader of the address, for an act that the request's `If-Match` may make conditional."""
+    read = services.get_loader(code, user=request.user)
+    return services.unchanged(read, if_match(request))
+
+
+def loader_answer(request: Request, loader: Loader, code: int = status.HTTP_200_OK) -> Response:
+    """The loader after an act, as it is now, with its tag."""
     fresh: Any = services.get_loader(loader.loader_code, user=request.user)
-    return Response(LoaderAnswer(fresh).data, status=code)
+    return Response(LoaderAnswer(fresh).data, status=code, headers=etag_headers(etag_of(fresh)))
+
+
+def _source_answer(
+    request: Request, source: SourceDatabase, code: int = status.HTTP_200_OK
+) -> Response:
+    fresh = services.get_source(source.db_code, user=request.user)
+    return Response(SourceBody(fresh).data, status=code, headers=etag_headers(etag_of(fresh)))

@@ -22,6 +22,7 @@ from loaders.services.evidence import (
 from loaders.services.fitness import approved_definition, check_source, report_tampering
 from loaders.services.following import follow_events
 from loaders.services.governance import export_governance_report, governance_report
+from loaders.services.preconditions import unchanged
 from loaders.services.reach import require_on, require_reach
 from loaders.services.sources import create_source, get_source, update_source
 from loaders.services.teams import set_teams
@@ -68,6 +69,7 @@ __all__ = [
     "show_sql",
     "submit",
     "try_source",
+    "unchanged",
     "update_loader",
     "update_source",
     "waiting_packs",

@@ -200,9 +200,12 @@ def _locked(loader: Loader) -> Loader:
 def _move(loader: Loader, target: ApprovalStatus) -> None:
     present = ApprovalStatus(loader.approval_status)
     if target not in Loader.TRANSITIONS[present]:
-        raise InvalidTransitionError(
+        raise InvalidTransitionError.between(
             f"{loader.loader_code} is {present.label.lower()}; from there it can't become "
-            f"{target.label.lower()}."
+            f"{target.label.lower()}.",
+            present,
+            target,
+            Loader.TRANSITIONS,
         )
     loader.approval_status = target
 
@@ -236,8 +239,10 @@ def _decide(version: LoaderVersion, decision: Decision, user: User, comment: str
 
 def _settle(version: LoaderVersion, decision: Decision) -> None:
     """A decision is written once. Raises InvalidTransitionError for a version that has one."""
-    if decision not in LoaderVersion.TRANSITIONS.get(Decision(version.decision), ()):
-        raise InvalidTransitionError(f"Version {version.number} has been decided about already.")
+    present = Decision(version.decision)
+    if decision not in LoaderVersion.TRANSITIONS.get(present, ()):
+        message = f"Version {version.number} has been decided about already."
+        raise InvalidTransitionError.between(message, present, decision, LoaderVersion.TRANSITIONS)
     version.decision = decision
     version.decided_at = database_now()
 

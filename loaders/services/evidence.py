@@ -75,8 +75,10 @@ def renew_evidence(*, user: User, version: LoaderVersion) -> EvidencePack:
         raise InvalidTransitionError(
             f"Version {version.number} has been decided about: its evidence stands as it was."
         )
-    if EvidenceStatus.WAITING not in EvidencePack.TRANSITIONS[EvidenceStatus(pack.status)]:
-        raise InvalidTransitionError("The evidence is being gathered already.")
+    present, target = EvidenceStatus(pack.status), EvidenceStatus.WAITING
+    if target not in EvidencePack.TRANSITIONS[present]:
+        message = "The evidence is being gathered already."
+        raise InvalidTransitionError.between(message, present, target, EvidencePack.TRANSITIONS)
     pack.status = EvidenceStatus.WAITING
     pack.note, pack.attempts = "", 0
     pack.save()

@@ -9,7 +9,8 @@ from django.test import Client as HttpClient
 
 from audit.models import AuditEvent
 from core.clock import ClockTimestamp
-from execution.models import Replica
+from execution.models import LoadHistory, Replica
+from tests.integration.test_idempotency import Sender
 from tests.support.api import Client
 from tests.support.people import People
 from tests.support.scenes import START, order_sql
@@ -80,6 +81,19 @@ def test_a_loader_goes_from_source_to_approval_to_a_run_through_the_api(approved
     assert [e["executionId"] for e in page["results"]] == [run["executionId"]]
 
     assert operator.post(f"executions/{run['executionId']}/cancel")[0] == 202
+
+
+def test_a_run_that_is_asked_for_twice_under_one_key_is_one_run(approved: People) -> None:
+    now = ClockTimestamp()
+    Replica.objects.create(
+        name="r", version="t", slots=1, pid=1, started_at=START, heartbeat_at=now
+    )
+    operator = Sender(approved.operator)
+    first, again = (operator.post("loaders/ORDERS_HOURLY/run", {}) for _ in range(2))
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert first.json() == again.json()
+    assert LoadHistory.objects.count() == 1
+    assert operator.post("loaders/ORDERS_HOURLY/run", {}, "another-key").status_code == 409
 
 
 def test_a_source_never_gives_its_password_back(people: People) -> None:

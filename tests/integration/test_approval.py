@@ -234,6 +234,10 @@ def test_the_api_decides_about_the_version_that_it_is_told(
     assert approver.post(address, {"comment": "seen", "version": "x"})[0] == 422
     assert approver.post(address, {"comment": "seen", "version": 2})[0] == 200
     assert LoaderVersion.objects.get(number=2).decision == decision
+    _, problem = approver.post(address, {"comment": "once more"})
+    assert (problem["code"], problem["from"]) == ("INVALID_TRANSITION", decision)
+    assert problem["to"] == decision
+    assert "DRAFT" in problem["allowed"]
 
 
 def test_a_waiting_version_that_was_decided_by_hand_is_not_decided_again(
