@@ -93,23 +93,24 @@ class EncryptedAttribute(DeferredAttribute):
 class EncryptedTextField(_TextField):
     """Text that is stored encrypted.
 
-    `column` names the place in the associated data; history tables share it with their model, as
-    they share the row's UUID (`id`), so that a copied ciphertext opens in both and nowhere else.
+    `place` names table and column in the associated data; history tables share it with their model,
+    as they share the row's UUID (`id`), so that a copied ciphertext opens in both and nowhere else.
+    (Not called `column`: Django writes the bare column into every field's attribute of that name.)
     """
 
     descriptor_class = EncryptedAttribute
 
-    def __init__(self, *args: Any, column: str, **kwargs: Any) -> None:
-        self.column = column
+    def __init__(self, *args: Any, place: str, **kwargs: Any) -> None:
+        self.place = place
         super().__init__(*args, **kwargs)
 
     def deconstruct(self) -> tuple[str, str, Sequence[Any], dict[str, Any]]:
         name, path, args, kwargs = super().deconstruct()
-        return name, path, args, {**kwargs, "column": self.column}
+        return name, path, args, {**kwargs, "place": self.place}
 
     def binding_of(self, instance: models.Model) -> str:
         """Associated data of this field in this row."""
-        return f"{self.column}:{instance.__dict__['id']}"
+        return f"{self.place}:{instance.__dict__['id']}"
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:  # noqa: FBT001
         """Encrypt a new plaintext; leave a stored ciphertext as it is."""
@@ -125,7 +126,7 @@ class EncryptedTextField(_TextField):
             return None
         if isinstance(value, Ciphertext):
             return value.envelope
-        raise TypeError(f"{self.column} is encrypted: save the instance, do not filter or update")
+        raise TypeError(f"{self.place} is encrypted: save the instance, do not filter or update")
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
         return None if value is None else Ciphertext(value)

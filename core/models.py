@@ -36,7 +36,7 @@ class StoredAnswer(models.Model):
     caller = models.CharField(max_length=64)
     key = models.CharField(max_length=255)
     created_at = models.DateTimeField(db_default=ClockTimestamp(), db_index=True)
-    content = EncryptedTextField(column="api_stored_answer.content")
+    content = EncryptedTextField(place="api_stored_answer.content")
 
     class Meta:
         db_table = "api_stored_answer"

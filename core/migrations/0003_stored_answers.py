@@ -26,7 +26,10 @@ class Migration(migrations.Migration):
                     "created_at",
                     models.DateTimeField(db_default=core.clock.ClockTimestamp(), db_index=True),
                 ),
-                ("content", core.encrypted_fields.EncryptedTextField(column="content")),
+                (
+                    "content",
+                    core.encrypted_fields.EncryptedTextField(place="api_stored_answer.content"),
+                ),
             ],
             options={
                 "db_table": "api_stored_answer",

@@ -95,11 +95,15 @@ class Migration(migrations.Migration):
                 ("error_message", models.TextField(blank=True)),
                 (
                     "source_error",
-                    core.encrypted_fields.EncryptedTextField(column="source_error", null=True),
+                    core.encrypted_fields.EncryptedTextField(
+                        place="load_history.source_error", null=True
+                    ),
                 ),
                 (
                     "stack_trace",
-                    core.encrypted_fields.EncryptedTextField(column="stack_trace", null=True),
+                    core.encrypted_fields.EncryptedTextField(
+                        place="load_history.stack_trace", null=True
+                    ),
                 ),
                 ("correlation_id", models.CharField(max_length=64)),
                 ("metadata", models.JSONField(default=dict)),

@@ -75,8 +75,11 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("rows_so_far", models.BigIntegerField(default=0)),
-                ("definition", core.encrypted_fields.EncryptedTextField(column="definition")),
-                ("report", core.encrypted_fields.EncryptedTextField(column="report", null=True)),
+                ("definition", core.encrypted_fields.EncryptedTextField(place="trial.definition")),
+                (
+                    "report",
+                    core.encrypted_fields.EncryptedTextField(place="trial.report", null=True),
+                ),
                 (
                     "evidence",
                     models.ForeignKey(

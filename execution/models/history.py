@@ -108,8 +108,8 @@ class LoadHistory(models.Model):
     bytes_written = models.BigIntegerField(null=True)
     error_code = models.CharField(max_length=64, blank=True)
     error_message = models.TextField(blank=True)
-    source_error = EncryptedTextField(column="load_history.source_error", null=True)
-    stack_trace = EncryptedTextField(column="load_history.stack_trace", null=True)
+    source_error = EncryptedTextField(place="load_history.source_error", null=True)
+    stack_trace = EncryptedTextField(place="load_history.stack_trace", null=True)
     correlation_id = models.CharField(max_length=64)
     metadata = models.JSONField(default=dict)
 

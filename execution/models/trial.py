@@ -41,8 +41,8 @@ class Trial(models.Model):
     )
     stage = models.CharField(max_length=16, choices=Stage.choices, default=Stage.QUEUED)
     rows_so_far = models.BigIntegerField(default=0)
-    definition = EncryptedTextField(column="trial.definition")
-    report = EncryptedTextField(column="trial.report", null=True)
+    definition = EncryptedTextField(place="trial.definition")
+    report = EncryptedTextField(place="trial.report", null=True)
 
     class Meta:
         db_table = "trial"

@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
                 (
                     "loader_sql",
                     core.encrypted_fields.EncryptedTextField(
-                        column="loader_sql", verbose_name="SQL"
+                        place="loader.loader_sql", verbose_name="SQL"
                     ),
                 ),
                 (
@@ -239,7 +239,7 @@ class Migration(migrations.Migration):
                 (
                     "password",
                     core.encrypted_fields.EncryptedTextField(
-                        column="pass_word", db_column="pass_word"
+                        place="source_databases.pass_word", db_column="pass_word"
                     ),
                 ),
                 (
@@ -347,7 +347,7 @@ class Migration(migrations.Migration):
                 (
                     "password",
                     core.encrypted_fields.EncryptedTextField(
-                        column="pass_word", db_column="pass_word"
+                        place="source_databases.pass_word", db_column="pass_word"
                     ),
                 ),
                 (
@@ -479,7 +479,10 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("number", models.PositiveIntegerField()),
-                ("definition", core.encrypted_fields.EncryptedTextField(column="definition")),
+                (
+                    "definition",
+                    core.encrypted_fields.EncryptedTextField(place="loader_version.definition"),
+                ),
                 ("digest", models.CharField(max_length=96)),
                 ("submitted_at", models.DateTimeField(auto_now_add=True)),
                 (
@@ -573,7 +576,7 @@ class Migration(migrations.Migration):
                 (
                     "loader_sql",
                     core.encrypted_fields.EncryptedTextField(
-                        column="loader_sql", verbose_name="SQL"
+                        place="loader.loader_sql", verbose_name="SQL"
                     ),
                 ),
                 (

@@ -250,7 +250,7 @@ class Migration(migrations.Migration):
             model_name="historicalloader",
             name="loader_sql",
             field=core.encrypted_fields.EncryptedTextField(
-                blank=True, column="loader_sql", verbose_name="SQL"
+                blank=True, place="loader.loader_sql", verbose_name="SQL"
             ),
         ),
         migrations.AlterField(
@@ -280,7 +280,7 @@ class Migration(migrations.Migration):
             model_name="historicalsourcedatabase",
             name="password",
             field=core.encrypted_fields.EncryptedTextField(
-                blank=True, column="pass_word", db_column="pass_word"
+                blank=True, place="source_databases.pass_word", db_column="pass_word"
             ),
         ),
         migrations.AlterField(
@@ -304,7 +304,7 @@ class Migration(migrations.Migration):
             model_name="loader",
             name="loader_sql",
             field=core.encrypted_fields.EncryptedTextField(
-                blank=True, column="loader_sql", verbose_name="SQL"
+                blank=True, place="loader.loader_sql", verbose_name="SQL"
             ),
         ),
         migrations.AlterField(
@@ -345,7 +345,7 @@ class Migration(migrations.Migration):
             model_name="sourcedatabase",
             name="password",
             field=core.encrypted_fields.EncryptedTextField(
-                blank=True, column="pass_word", db_column="pass_word"
+                blank=True, place="source_databases.pass_word", db_column="pass_word"
             ),
         ),
         migrations.AlterField(

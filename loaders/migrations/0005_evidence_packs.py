@@ -33,7 +33,12 @@ class Migration(migrations.Migration):
                 ("note", models.TextField(blank=True)),
                 ("attempts", models.PositiveSmallIntegerField(default=0)),
                 ("gathered_at", models.DateTimeField(null=True)),
-                ("report", core.encrypted_fields.EncryptedTextField(column="report", null=True)),
+                (
+                    "report",
+                    core.encrypted_fields.EncryptedTextField(
+                        place="evidence_pack.report", null=True
+                    ),
+                ),
                 (
                     "version",
                     models.OneToOneField(

@@ -34,7 +34,7 @@ class EvidencePack(models.Model):
     note = models.TextField(blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     gathered_at = models.DateTimeField(null=True)
-    report = EncryptedTextField(column="evidence_pack.report", null=True)
+    report = EncryptedTextField(place="evidence_pack.report", null=True)
 
     class Meta:
         db_table = "evidence_pack"

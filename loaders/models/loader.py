@@ -135,7 +135,7 @@ class Loader(models.Model):
     source_database = models.ForeignKey(
         SourceDatabase, on_delete=models.PROTECT, null=True, blank=True, related_name="loaders"
     )
-    loader_sql = EncryptedTextField("SQL", column="loader.loader_sql", blank=True)
+    loader_sql = EncryptedTextField("SQL", place="loader.loader_sql", blank=True)
     grain_seconds = models.PositiveIntegerField(
         "grain (seconds)",
         null=True,

@@ -80,7 +80,7 @@ class SourceDatabase(models.Model):
     db_name = models.CharField("database", max_length=128, blank=True)
     user_name = models.CharField("user", max_length=128, blank=True)
     password = EncryptedTextField(
-        column="source_databases.pass_word", db_column="pass_word", blank=True
+        place="source_databases.pass_word", db_column="pass_word", blank=True
     )
     environment = models.CharField(max_length=32, default=deployment_environment)
     tls_mode = models.CharField(

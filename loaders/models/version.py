@@ -43,7 +43,7 @@ class LoaderVersion(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     loader = models.ForeignKey(Loader, on_delete=models.PROTECT, related_name="versions")
     number = models.PositiveIntegerField()
-    definition = EncryptedTextField(column="loader_version.definition")
+    definition = EncryptedTextField(place="loader_version.definition")
     digest = models.CharField(max_length=96)
     submitted_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"

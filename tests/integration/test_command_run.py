@@ -171,7 +171,7 @@ def test_ctrl_c_stops_the_waiting_and_not_the_run(
     assert process.stderr is not None
     assert process.stderr.readline().endswith("queued\n")
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=90)
     assert (process.returncode, out) == (130, "")
     execution = LoadHistory.objects.get()
     assert err.startswith(f"INTERRUPTED: Stopped waiting. Execution {execution.pk} goes on; ")
@@ -184,10 +184,10 @@ def test_a_process_answers_with_one_document_and_nothing_else(
     listing = start(committed_db, "loader", "list", "--json")
     refused = start(committed_db, "loader", "enable", "NOWHERE", "--as", str(uuid7()))
     unknown = start(committed_db, "loader", "approve", "ORDERS_HOURLY")
-    out, err = listing.communicate(timeout=30)
+    out, err = listing.communicate(timeout=90)
     assert [row["loaderCode"] for row in json.loads(out)["results"]] == ["ORDERS_HOURLY"]
     assert (listing.returncode, err) == (0, "")
-    out, err = refused.communicate(timeout=30)
+    out, err = refused.communicate(timeout=90)
     assert (refused.returncode, out, err.count("\n")) == (8, "", 1)
-    unknown.communicate(timeout=30)
+    unknown.communicate(timeout=90)
     assert unknown.returncode == 2
