@@ -2,119 +2,41 @@
 
 from __future__ import annotations
 
-import re
 import socket
 from collections.abc import Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
-from croniter import croniter
-
-from audit.retention import FLOOR
 from core.api.rate import rate_limit
 from core.env import ConfigurationError, Variable, one_of, read_all, switch, whole_number, words
-from core.keyring import Keyring
 from loaderportal.capture_url import capture_url
-
-_SHORTEST_AGE, _LONGEST_AGE = 0.1, 8760
-_POSTGRES_SCHEMES = {"postgres", "postgresql"}
-
-
-def _keyring(text: str) -> str:
-    Keyring.parse(text)
-    return text
-
-
-def _secret_key(text: str) -> str:
-    if len(text) < 32:
-        raise ValueError("it must have at least 32 characters")
-    return text
-
-
-def _pattern(text: str) -> str:
-    try:
-        re.compile(text)
-    except re.error:
-        raise ValueError("it must be a regular expression") from None
-    return text
-
-
-def _cron(text: str) -> str:
-    if not croniter.is_valid(text):
-        raise ValueError("it must be a cron expression such as 0 2 * * *")
-    return text
-
-
-def _networks(text: str) -> list[IPv4Network | IPv6Network]:
-    try:
-        return [ip_network(word) for word in words(text)]
-    except ValueError:
-        raise ValueError("it must list addresses or networks such as 10.0.0.0/8") from None
-
-
-def _role_name(text: str) -> str:
-    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", text):
-        raise ValueError("it must be a plain lower-case PostgreSQL role name")
-    return text
-
-
-def _audit_retention(text: str) -> int:
-    days = whole_number(0)(text)
-    if 0 < days < FLOOR.days:
-        raise ValueError(f"it must be 0 or at least {FLOOR.days}")
-    return days
-
-
-def parse_database_url(text: str) -> dict[str, Any]:
-    """Django's DATABASES entry for a `postgresql://` address. Raises ValueError without it."""
-    try:
-        parts = urlsplit(text)
-        port = parts.port or 5432
-    except ValueError:
-        raise ValueError("it must read postgresql://user:password@host:port/name") from None
-    name = unquote(parts.path.lstrip("/"))
-    if parts.scheme not in _POSTGRES_SCHEMES or not parts.hostname or not name:
-        raise ValueError("it must read postgresql://user:password@host:port/name")
-    return {
-        "ENGINE": "django.db.backends.postgresql",
-        "HOST": parts.hostname,
-        "PORT": port,
-        "NAME": name,
-        "USER": unquote(parts.username or ""),
-        "PASSWORD": unquote(parts.password or ""),
-    }
-
-
-def _ages(text: str) -> list[str]:
-    """Ages in hours, or none for `off`. Raises ValueError."""
-    ages = [] if text.strip().lower() == "off" else words(text)
-    for age in ages:
-        try:
-            hours = float(age)
-        except ValueError:
-            raise ValueError("it must be numbers of hours, comma-separated, or off") from None
-        if not _SHORTEST_AGE <= hours <= _LONGEST_AGE:
-            raise ValueError(f"each age must be {_SHORTEST_AGE} to {_LONGEST_AGE} hours")
-    return ages
-
+from loaderportal.configuration_values import (
+    ages,
+    audit_retention,
+    cron,
+    keyring_text,
+    networks,
+    parse_database_url,
+    pattern,
+    role_name,
+    secret_key,
+)
 
 VARIABLES = (
     Variable(
         "LOADERPORTAL_SECRET_KEY",
         "Signs sessions, login tokens and queue messages; at least 32 random characters.",
-        _secret_key,
+        secret_key,
     ),
     Variable(
         "ENCRYPTION_KEY",
         "Keyring of base64 keys of 32 bytes, comma-separated: the first encrypts, all decrypt.",
-        _keyring,
+        keyring_text,
     ),
     Variable(
         "LOADERPORTAL_APP_ROLE",
         "PostgreSQL role the application runs as, when migrations run as another; `migrate` "
         "grants it what it needs and nothing that alters the audit trail.",
-        _role_name,
+        role_name,
         default="",
     ),
     Variable(
@@ -138,7 +60,7 @@ VARIABLES = (
         "LOADERPORTAL_TRUSTED_PROXIES",
         "Addresses or networks (`10.0.0.0/8`) of the reverse proxies in front, comma-separated: "
         "their `X-Forwarded-For` says where a request comes from. Nobody else's is believed.",
-        _networks,
+        networks,
         default=[],
     ),
     Variable(
@@ -238,7 +160,7 @@ VARIABLES = (
         "LOADERPORTAL_RECOUNT_AGES_HOURS",
         "When closed windows are asked again for late data: ages in hours, such as `1,24`, or "
         "`off`. Each age is a pass that reads everything once more.",
-        _ages,
+        ages,
         default=["24"],
     ),
     Variable(
@@ -257,7 +179,7 @@ VARIABLES = (
         "LOADERPORTAL_LOADER_CODE_PATTERN",
         "Regular expression that the code of every new loader must match as a whole, besides the "
         "product's own rule.",
-        _pattern,
+        pattern,
         default="",
     ),
     Variable(
@@ -282,7 +204,7 @@ VARIABLES = (
     Variable(
         "LOADERPORTAL_LOCK_CLEANUP_CRON",
         "When released locks past their retention are deleted: a cron expression, UTC.",
-        _cron,
+        cron,
         default="0 2 * * *",
     ),
     Variable(
@@ -326,7 +248,7 @@ VARIABLES = (
         "LOADERPORTAL_AUDIT_RETENTION_DAYS",
         "How long audit events are kept after they were sealed, in days, at least 30; 0 keeps them "
         "for ever. `migrate` lets the application prune only where this is set.",
-        _audit_retention,
+        audit_retention,
         default=0,
     ),
     Variable(

@@ -21,7 +21,7 @@ from django.db import connection, connections
 from pytest_django.plugin import DjangoDbBlocker
 from xdist.remote import Producer
 
-from loaderportal.configuration import parse_database_url
+from loaderportal.configuration_values import parse_database_url
 from loaderportal.demo.postgres_server import PostgresServer, ServerError
 from tests.lanes import LaneScheduling, rank
 from tests.portal_database import PortalDatabase, make_template, template_name

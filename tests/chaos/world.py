@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db import connection, connections
 
 from execution.clusters import CLUSTERS
-from loaderportal.configuration import parse_database_url
+from loaderportal.configuration_values import parse_database_url
 from loaderportal.demo.postgres_server import PostgresServer
 from loaderportal.demo.processes import is_free
 from tests.chaos.attendant import Operator

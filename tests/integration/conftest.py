@@ -9,8 +9,8 @@ import pytest
 from django.db import transaction
 from pytest_django.plugin import DjangoDbBlocker
 
-from tests.integration.test_admin_access import Place
 from tests.support.evidence import packs_complete_at_once
+from tests.support.place import Place
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ from loaders.admin.version import decide
 from loaders.exceptions import InvalidTransitionError
 from loaders.models import ApprovalStatus, Decision, Loader, LoaderVersion, SourceDatabase
 from loaders.services import approve, submit, update_loader
-from tests.integration.test_admin_access import SECRET, Place, client_of
 from tests.support.people import PASSWORD
+from tests.support.place import SECRET, Place, client_of
 
 pytestmark = pytest.mark.django_db
 

@@ -6,8 +6,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tests.integration.test_admin_access import MARKER, Place
 from tests.support.api import Client
+from tests.support.place import MARKER, Place
 
 pytestmark = pytest.mark.django_db
 

@@ -10,8 +10,8 @@ from django.urls import reverse
 from accounts.roles import Role
 from loaders import services
 from loaders.models import LoaderVersion
-from tests.integration.test_admin_access import ACCOUNT, Place, client_of
 from tests.support.api import Client
+from tests.support.place import ACCOUNT, Place, client_of
 
 pytestmark = pytest.mark.django_db
 

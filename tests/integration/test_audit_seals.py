@@ -27,10 +27,10 @@ from core.keyring import Keyring
 from execution.maintenance import Every
 from execution.maintenance.jobs import LATE_SEALS, SEALS
 from execution.maintenance.registry import registered
-from tests.integration.test_admin_access import client_of
 from tests.portal_database import PortalDatabase
 from tests.support.audit import add_events, add_many, owner_of
 from tests.support.people import People
+from tests.support.place import client_of
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 

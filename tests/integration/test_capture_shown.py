@@ -7,8 +7,8 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from execution.models import LoadHistory
-from tests.integration.test_admin_access import Place
 from tests.support.api import Client
+from tests.support.place import Place
 
 pytestmark = pytest.mark.django_db
 

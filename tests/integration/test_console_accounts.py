@@ -10,8 +10,8 @@ from django.urls import reverse
 
 from accounts.roles import Role, roles_of
 from audit.models import AuditEvent
-from tests.integration.test_admin_access import client_of
 from tests.support.people import PASSWORD, People
+from tests.support.place import client_of
 
 pytestmark = pytest.mark.django_db
 

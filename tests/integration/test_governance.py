@@ -20,11 +20,11 @@ from loaders import services
 from loaders.governance.findings import Finding, Rule, Severity
 from loaders.models import ApprovalStatus, Decision, Loader, LoaderState, LoaderVersion
 from loaders.models import SourceDatabase as Source
-from tests.integration.test_admin_access import client_of
 from tests.support.api import Client
 from tests.support.commands import manage
 from tests.support.definitions import fresh, make_draft, make_source
 from tests.support.people import People, person
+from tests.support.place import client_of
 from tests.support.scenes import make_loader
 from tests.support.teams import grant_to, make_team, simulated_source
 

@@ -19,9 +19,9 @@ from accounts.roles import PermissionDeniedError
 from accounts.sign_in import NotLockedError, unlock
 from audit.models import AuditEvent
 from core.clock import ClockTimestamp
-from tests.integration.test_admin_access import client_of
 from tests.integration.test_approval_races import at_once
 from tests.support.people import PASSWORD, FastHasher, People
+from tests.support.place import client_of
 
 HOME, AWAY, ELSEWHERE = "192.0.2.1", "198.51.100.7", "2001:db8::5"
 OPERATOR = "operator-person"

@@ -15,9 +15,9 @@ from django.db import transaction
 from accounts.roles import Role
 from loaders import services
 from loaders.models import Loader, SourceDatabase
-from tests.integration.test_admin_access import Place
 from tests.integration.test_api_access import ENDPOINTS, NOWHERE, client_of
 from tests.support.people import person
+from tests.support.place import Place
 from tests.support.scenes import order_sql
 from tests.support.teams import grant_to, make_team, simulated_source, withdraw_from
 

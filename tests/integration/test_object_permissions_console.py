@@ -20,7 +20,8 @@ from execution.models import LoadHistory, RunStatus, TrialKind, Trigger
 from execution.services import disable_and_cancel, request_cancel, request_trial, run_now
 from loaders import services
 from loaders.models import Loader, LoaderState, LoadStatus
-from tests.integration.test_admin_access import ACCOUNT, MARKER, MODELS, Place, _model, client_of
+from tests.integration.test_admin_access import MODELS, _model
+from tests.support.place import ACCOUNT, MARKER, Place, client_of
 from tests.support.scenes import HOUR, START, make_loader
 from tests.support.teams import grant_to, make_team, simulated_source
 

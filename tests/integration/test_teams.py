@@ -24,10 +24,10 @@ from accounts.teams import (
 from accounts.users import update_user
 from audit.models import AuditEvent
 from loaders.services import set_teams
-from tests.integration.test_admin_access import client_of
 from tests.support.api import Client
 from tests.support.definitions import make_draft, make_source
 from tests.support.people import People
+from tests.support.place import client_of
 from tests.support.teams import grant_to, make_team
 
 pytestmark = pytest.mark.django_db

@@ -17,11 +17,11 @@ from accounts.users import create_user, update_user
 from audit.models import AuditEvent
 from execution.maintenance.jobs import SIGN_INS, TOKENS
 from execution.maintenance.registry import registered
-from tests.integration.test_admin_access import client_of
 from tests.integration.test_approval_races import at_once
 from tests.support.api import Client
 from tests.support.commands import manage
 from tests.support.people import People
+from tests.support.place import client_of
 from tests.support.tokens import Machine, make_token, shift
 
 DAY = timedelta(days=1)

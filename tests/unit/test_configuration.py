@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from core.env import ConfigurationError
-from loaderportal.configuration import VARIABLES, load, parse_database_url
+from loaderportal.configuration import VARIABLES, load
 from loaderportal.configuration_reference import reference
+from loaderportal.configuration_values import parse_database_url
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = {
