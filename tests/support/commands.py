@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -51,7 +52,8 @@ def manage(*words: str, as_user: Any = None) -> Outcome:
 
 
 def start(database: PortalDatabase, *words: str) -> subprocess.Popen[str]:
-    """Start `manage.py` as a process of its own."""
+    """Start `manage.py` as a process of its own, which minds Ctrl-C: what a shell starts in the
+    background inherits that it is ignored."""
     return subprocess.Popen(
         [sys.executable, "manage.py", *words],
         cwd=ROOT,
@@ -60,7 +62,12 @@ def start(database: PortalDatabase, *words: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=_mind_ctrl_c,  # noqa: PLW1509 - this process has no threads
     )
+
+
+def _mind_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def our_commands() -> dict[str, Any]:
