@@ -8,9 +8,7 @@ from datetime import datetime
 from django.db.models import Max, Min
 
 from core.window import Window
-from execution.coverage import Interval, complete
 from execution.models import CoverageInterval
-from execution.services.coverage import interval_of
 from loaders.definition import source_zone
 from loaders.grain import Grain
 from loaders.models import Loader, LoaderState
@@ -51,14 +49,3 @@ def time_line_of(loader: Loader, state: LoaderState, now: datetime) -> TimeLine 
     watermark = state.last_load_timestamp
     settled = None if watermark is None else grain_of(loader).floor(watermark)
     return TimeLine(Window(first, until), watermark, settled)
-
-
-def partition_of(
-    loader_code: str, stretch: Window, settled_until: datetime | None
-) -> list[Interval]:
-    """Every instant of the stretch in exactly one interval, by what is stored now."""
-    rows = CoverageInterval.objects.filter(
-        loader_id=loader_code, range_from__lt=stretch.end, range_to__gt=stretch.start
-    ).order_by("range_from")
-    known = [interval_of(row) for row in rows]
-    return complete(known, stretch.start, settled_until, stretch.end)
