@@ -139,6 +139,23 @@ DATABASES = {
         },
     }
 }
+# A Redis that does not answer must not keep anybody waiting: it is only a cache.
+_REDIS = {
+    "BACKEND": "django.core.cache.backends.redis.RedisCache",
+    "LOCATION": _config["REDIS_URL"],
+    "KEY_PREFIX": "loaderportal:signals",
+    "OPTIONS": {
+        "serializer": "signals.answer_store.PlainBytes",
+        "socket_connect_timeout": 0.3,
+        "socket_timeout": 1,
+    },
+}
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    "signals": _REDIS
+    if _config["REDIS_URL"]
+    else {"BACKEND": "signals.answer_store.DatabaseAnswers", "LOCATION": ""},
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 Q_CLUSTER = {

@@ -1,4 +1,4 @@
-"""REST endpoint of the signals query (spec 8, 10; seed 003 sprint 3). User's guide: docs/signals.md.
+"""REST endpoint of the signals query (spec 8, 10; seed 003 sprint 3; docs/signals.md).
 
     GET signals/query?loaderCode&fromEpoch&toEpoch
         [&segmentCode=...]      repeatable, up to 20 combinations; none means all
@@ -22,22 +22,33 @@ many points there are. A bucket without signals has no point. The answer has an 
 
 from __future__ import annotations
 
+import gzip
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from django.http import HttpResponse
+from django.utils.cache import patch_vary_headers
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from accounts.roles import Permission
+from core.api.etags import etag_headers, is_known
+from core.api.json import rename, underscore
 from core.api.serializers import Strict
-from core.api.views import Endpoint, valid_parameters
+from core.api.views import Endpoint
 from loaders.services import get_loader
+from signals.answers import Sent, answer, etag_of
+from signals.buckets import Bucket
 from signals.query import (
     DEFAULT_LIMIT,
+    VALUES,
     Aggregation,
-    Bucket,
     SignalsQuery,
     epoch_window,
-    run_query,
 )
+
+_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))")
 
 
 class QueryParameters(Strict):
@@ -46,12 +57,14 @@ class QueryParameters(Strict):
     loader_code = serializers.CharField(max_length=64)
     from_epoch = serializers.IntegerField()
     to_epoch = serializers.IntegerField()
-    segment_code = serializers.UUIDField(required=False)
+    segment_code = serializers.ListField(child=serializers.UUIDField(), default=list)
     aggregation = serializers.ChoiceField(
         choices=[a.value for a in Aggregation], default=Aggregation.RAW.value
     )
     bucket = serializers.ChoiceField(choices=[b.value for b in Bucket], required=False)
+    group_by = serializers.ChoiceField(choices=["segment"], required=False)
     limit = serializers.IntegerField(default=DEFAULT_LIMIT)
+    value = serializers.ChoiceField(choices=list(VALUES), required=False)
 
 
 class SignalsQueryView(Endpoint):
@@ -59,23 +72,50 @@ class SignalsQueryView(Endpoint):
 
     needs = {"GET": Permission.VIEW}
 
-    def get(self, request: Request) -> Response:
-        asked = valid_parameters(QueryParameters, request)
-        bucket = asked.get("bucket")
-        query = SignalsQuery(
-            loader=get_loader(asked["loader_code"], user=request.user),
-            window=epoch_window(asked["from_epoch"], asked["to_epoch"]),
-            aggregation=Aggregation(asked["aggregation"]),
-            bucket=Bucket(bucket) if bucket else None,
-            segment_code=asked.get("segment_code"),
-            limit=asked["limit"],
-        )
-        return Response(
-            {
-                "loader_code": query.loader.loader_code,
-                "time_range": {"from": asked["from_epoch"], "to": asked["to_epoch"]},
-                "aggregation": query.aggregation,
-                "bucket": query.bucket,
-                "data_points": run_query(query),
-            }
-        )
+    def get(self, request: Request) -> HttpResponse:
+        query = _query_of(request)
+        version = query.loader.state.data_version
+        etag = etag_of(query, version)
+        if is_known(request, etag):
+            return HttpResponse(status=HTTPStatus.NOT_MODIFIED, headers=_tagged(etag))
+        return _response(request, answer(query, version))
+
+
+def _query_of(request: Request) -> SignalsQuery:
+    """The question. Raises DRF's ValidationError, QueryInvalidError and LoaderNotFoundError."""
+    given = request.query_params
+    parameters = QueryParameters(
+        data={
+            name: values if name == "segment_code" else values[-1]
+            for name, values in rename(dict(given.lists()), underscore).items()
+        }
+    )
+    parameters.is_valid(raise_exception=True)
+    asked = parameters.validated_data
+    return SignalsQuery(
+        loader=get_loader(asked["loader_code"], user=request.user),
+        window=epoch_window(asked["from_epoch"], asked["to_epoch"]),
+        aggregation=Aggregation(asked["aggregation"]),
+        bucket=Bucket(asked["bucket"]) if "bucket" in asked else None,
+        segments=tuple(dict.fromkeys(asked["segment_code"])),
+        by_segment="group_by" in asked,
+        limit=asked["limit"],
+        value=VALUES[asked["value"]] if "value" in asked else "",
+    )
+
+
+def _response(request: Request, sent: Sent) -> HttpResponse:
+    """Compressed for who can read that."""
+    headers = {} if sent.etag is None else _tagged(sent.etag)
+    response = HttpResponse(sent.compressed, content_type="application/json", headers=headers)
+    if _GZIP.search(request.headers.get("Accept-Encoding", "")):
+        response["Content-Encoding"] = "gzip"
+    else:
+        response.content = gzip.decompress(sent.compressed)
+    patch_vary_headers(response, ["Accept-Encoding"])
+    return response
+
+
+def _tagged(etag: str) -> Mapping[str, str]:
+    """A weak tag, since the same answer is sent compressed and not."""
+    return etag_headers(f"W/{etag}")
