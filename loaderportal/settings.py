@@ -9,6 +9,7 @@ from pathlib import Path
 
 from core.env import ConfigurationError
 from core.log_setup import configure_structlog, logging_config
+from loaderportal.answer_cache import answer_cache
 from loaderportal.configuration import load
 from loaderportal.console import UNFOLD  # noqa: F401 - read by django-unfold
 
@@ -139,22 +140,9 @@ DATABASES = {
         },
     }
 }
-# A Redis that does not answer must not keep anybody waiting: it is only a cache.
-_REDIS = {
-    "BACKEND": "django.core.cache.backends.redis.RedisCache",
-    "LOCATION": _config["REDIS_URL"],
-    "KEY_PREFIX": "loaderportal:signals",
-    "OPTIONS": {
-        "serializer": "signals.answer_store.PlainBytes",
-        "socket_connect_timeout": 0.3,
-        "socket_timeout": 1,
-    },
-}
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
-    "signals": _REDIS
-    if _config["REDIS_URL"]
-    else {"BACKEND": "signals.answer_store.DatabaseAnswers", "LOCATION": ""},
+    "signals": answer_cache(_config["REDIS_URL"]),
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

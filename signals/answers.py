@@ -61,13 +61,14 @@ def answer(query: SignalsQuery, version: int) -> Sent:
     caller has seen to it that whoever asks reaches the loader. Raises what `run_query` raises."""
     for _ in range(_TRIES):
         name = _name(query, version)
-        kept = _kept(name)
+        store = _Store()
+        kept = store.get(name)
         if kept is not None:
             return Sent(kept, f'"{name}"')
         made = _made(query)
         seen = version_of(query.loader)
         if seen == version:
-            _keep(name, made, _seconds(query.window.end))
+            store.set(name, made, _seconds(query.window.end))
             return Sent(made, f'"{name}"')
         version = seen
     return Sent(made, None)
@@ -125,18 +126,28 @@ def _seconds(end: datetime) -> int:
     return RECENT_SECONDS if end > database_now() - RECENT else LASTING_SECONDS
 
 
-def _kept(name: str) -> bytes | None:
-    try:
-        kept: bytes | None = caches[CACHE].get(name)
-    except RedisError as error:
-        logger.warning("signals.answers_not_read", error=type(error).__name__)
-        return None
-    return kept
+class _Store:
+    """Where answers are kept, as one request sees it. Without it, answers are made anew: what does
+    not answer is logged, and not asked a second time."""
 
+    def __init__(self) -> None:
+        self._answers = True
 
-def _keep(name: str, made: bytes, seconds: int) -> None:
-    """Keep the answer if that is possible; without, the next one is made anew."""
-    try:
-        caches[CACHE].set(name, made, seconds)
-    except (RedisError, DatabaseError) as error:
-        logger.warning("signals.answer_not_kept", error=type(error).__name__)
+    def get(self, name: str) -> bytes | None:
+        try:
+            kept: bytes | None = caches[CACHE].get(name)
+        except RedisError as error:
+            self._fails(error)
+            return None
+        return kept
+
+    def set(self, name: str, made: bytes, seconds: int) -> None:
+        if self._answers:
+            try:
+                caches[CACHE].set(name, made, seconds)
+            except (RedisError, DatabaseError) as error:
+                self._fails(error)
+
+    def _fails(self, error: Exception) -> None:
+        self._answers = False
+        logger.warning("signals.answers_not_kept", error=type(error).__name__)

@@ -8,7 +8,7 @@ them costs the driver and the server a message.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 from django.db import connection
+from psycopg.abc import Buffer
 
 VALUE_NAMES = ("rec_count", "value_count", "sum_val", "avg_val", "max_val", "min_val")
 COUNT_NAMES = VALUE_NAMES[:2]
@@ -118,17 +119,19 @@ def fetch_points(
 def fetch_arrays(statement: str, parameters: Sequence[Any]) -> Iterator[list[memoryview | None]]:
     """The fields of each row as the server sends them, None for NULL; of a statement with few rows,
     each of which is a message."""
-    with (
-        connection.wrap_database_errors,
-        connection.cursor() as cursor,
-        cursor.copy(f"COPY ({statement}) TO STDOUT (FORMAT BINARY)", parameters) as copy,
-    ):
-        at = _SIGNATURE_BYTES
-        for row in copy:
-            fields = list(_fields(memoryview(row), at))
-            at = 0
-            if fields:
-                yield fields
+    with connection.wrap_database_errors, connection.cursor() as cursor:
+        text = cursor.mogrify(f"COPY ({statement}) TO STDOUT (FORMAT BINARY)", parameters)
+        with cursor.copy(text) as copy:
+            yield from _rows(copy)
+
+
+def _rows(copy: Iterable[Buffer]) -> Iterator[list[memoryview | None]]:
+    at = _SIGNATURE_BYTES
+    for row in copy:
+        fields = list(_fields(memoryview(row), at))
+        at = 0
+        if fields:
+            yield fields
 
 
 def stamps_of(array: memoryview | None) -> Whole:
