@@ -69,7 +69,7 @@ bench: env-test ## measure writer and worker against their limits, on servers of
 
 .PHONY: bench-full
 bench-full: env-test ## the same with more rows and runs
-	@$(PY) -m benchmarks --rows 5000000 --runs 10000
+	@$(PY) -m benchmarks --rows 5000000 --runs 10000 --signals 20000000
 
 .PHONY: lint
 lint: env-test ## style, types, import layers, migrations

@@ -21,7 +21,7 @@ from benchmarks.report import Figure, Size, json_line, table
 from core.processes import settle
 from tests.support.evidence import complete_at_once
 
-BENCHMARKS = ("writer", "memory", "gaps")
+BENCHMARKS = ("writer", "memory", "gaps", "signals")
 """Modules of this package with `benchmark(stage, sources, size)`, which yields Figures."""
 
 
@@ -32,9 +32,11 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=2_000, help="runs in one worker process")
     parser.add_argument("--only", choices=BENCHMARKS, help="one benchmark instead of all")
     parser.add_argument("--loaders", type=int, default=5_000, help="loaders of a scan for gaps")
+    parser.add_argument("--signals", type=int, default=2_000_000, help="signals of a query")
     options = parser.parse_args()
     names = [options.only] if options.only else BENCHMARKS
-    figures = list(_figures(names, Size(options.rows, options.runs, options.loaders)))
+    size = Size(options.rows, options.runs, options.loaders, options.signals)
+    figures = list(_figures(names, size))
     sys.stdout.write("\n".join([*table(figures), json_line(figures), ""]))
     return 0 if all(figure.is_kept for figure in figures) else 1
 

@@ -14,6 +14,7 @@ class Size:
     rows: int
     runs: int
     loaders: int = 5_000
+    signals: int = 2_000_000
 
 
 @dataclass(frozen=True)
