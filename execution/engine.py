@@ -40,6 +40,7 @@ from execution.windows import shrink, split
 from loaders.connectors.base import SourceConnection
 from signals.outputs import output_to_restore, settle
 from signals.partitions import ensure_partitions
+from signals.rollups import rebuild_inner
 from signals.rows import Row, RowEncoder, check_columns
 from signals.segments import CombinationRegistry
 from signals.writer import Purged, Written, purge, put_back, write
@@ -179,6 +180,7 @@ def _restore(claimed: Claimed, version_id: UUID) -> Written:
         written = put_back(version, load_history_id=claimed.history_id, purged=purged.rows)
         phases.ends("load")
         _settle(claimed, claimed.window, purged, phases)
+        _roll_up(claimed, claimed.window, written, phases)
         commit(claimed, claimed.window, written, phases=phases.milliseconds)
     return written
 
@@ -235,6 +237,7 @@ def _transfer(
         )
     phases.ends("load")
     _settle(claimed, window, purged, phases)
+    _roll_up(claimed, window, written, phases)
     return written
 
 
@@ -260,6 +263,13 @@ def _settle(claimed: Claimed, window: Window, purged: Purged, phases: Phases) ->
         load_history_id=claimed.history_id,
     )
     phases.ends("compare")
+
+
+def _roll_up(claimed: Claimed, window: Window, written: Written, phases: Phases) -> None:
+    """Total up the quarters of an hour that are the run's own, before the commit locks anything."""
+    if written.changed:
+        rebuild_inner(loader_code=claimed.loader_code, window=window)
+        phases.ends("rollup")
 
 
 def _within_cap(batches: Iterable[list[Row]], cap: int | None) -> Iterator[list[Row]]:

@@ -43,6 +43,11 @@ class Written:
     least: datetime | None
     greatest: datetime | None
 
+    @property
+    def changed(self) -> bool:
+        """Whether other signals stand now than before."""
+        return bool(self.loaded or self.purged)
+
 
 @dataclass(frozen=True)
 class Purged:

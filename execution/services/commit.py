@@ -27,6 +27,7 @@ from execution.watermark import advance
 from execution.windows import is_still_behind
 from loaders.models import Loader, LoaderState, LoadStatus
 from loaders.policies import PurgeStrategy
+from signals.rollups import rebuild_edges
 from signals.writer import Written
 
 
@@ -48,6 +49,8 @@ def commit(
         _advance(state, claimed, window, written, is_cut=is_cut)
     state.data_version += 1
     state.save()
+    if written.changed:
+        rebuild_edges(loader_code=claimed.loader_code, window=window)
     if claimed.output_version is None:
         note_success(claimed.source_id)
     update_coverage(
