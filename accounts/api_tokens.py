@@ -13,8 +13,8 @@ from accounts.models import ApiToken
 from accounts.roles import Permission
 from accounts.tokens import create_token, get_token, revoke_token, tokens_seen_by
 from core.api.idempotency import Repetition
-from core.api.serializers import Strict
-from core.api.views import Endpoint, ListEndpoint, valid_body, valid_parameters
+from core.api.serializers import Parameters, Strict
+from core.api.views import Endpoint, ListEndpoint, valid_body
 
 
 class TokenAnswer(serializers.Serializer[ApiToken]):
@@ -44,12 +44,10 @@ class TokenBody(Strict):
     expires_in_days = serializers.IntegerField(required=False, min_value=1, max_value=100_000)
 
 
-class TokenFilter(Strict):
+class TokenFilter(Parameters):
     """Parameters of `GET tokens`, besides those of the pages."""
 
-    owner = serializers.CharField(required=False)
-    cursor = serializers.CharField(required=False)
-    page_size = serializers.CharField(required=False)
+    owner = serializers.CharField(required=False, max_length=150)
 
 
 class TokenList(ListEndpoint[ApiToken]):
@@ -58,11 +56,12 @@ class TokenList(ListEndpoint[ApiToken]):
     repetition = Repetition.REFUSED
 
     needs = {"GET": Permission.OWN_TOKENS, "POST": Permission.OWN_TOKENS}
+    parameters = TokenFilter
     serializer_class = TokenAnswer
 
     def get_queryset(self) -> Any:
         tokens = tokens_seen_by(self.request.user)
-        owner = valid_parameters(TokenFilter, self.request).get("owner")
+        owner = self.asked.get("owner")
         return tokens.filter(user__username=owner) if owner else tokens
 
     def post(self, request: Request) -> Response:

@@ -27,25 +27,29 @@ from backfill.serializers import (
 )
 from backfill.services.reading import jobs_of
 from core.api.idempotency import Repetition
-from core.api.views import Endpoint, ListEndpoint, valid_body, valid_parameters
+from core.api.views import Endpoint, ListEndpoint, valid_body
+from execution.requesters import asked_for_by
 from loaders.services import get_loader
 
 
 class BackfillList(ListEndpoint[BackfillJob]):
-    """Backfills, newest first; `loaderCode` and `status` filter. Or submit one."""
+    """Backfills, newest first. Or submit one."""
 
     needs = {"GET": Permission.VIEW, "POST": Permission.BACKFILL}
 
+    parameters = JobFilter
     serializer_class = JobRow
 
     def get_queryset(self) -> QuerySet[BackfillJob]:
         user = self.request.user
         jobs = jobs_of(user)
-        asked = valid_parameters(JobFilter, self.request)
+        asked = self.asked
         if "loader_code" in asked:
             jobs = jobs.filter(loader=get_loader(asked["loader_code"], user=user))
         if "status" in asked:
-            jobs = jobs.filter(status=asked["status"])
+            jobs = jobs.filter(status__in=asked["status"])
+        if "requested_by" in asked:
+            jobs = jobs.filter(asked_for_by(asked["requested_by"]))
         return jobs
 
     def post(self, request: Request) -> Response:

@@ -13,7 +13,7 @@ from backfill.services import Preview, Wanted
 from backfill.services.reading import pace
 from backfill.services.submitting import LONGEST_REASON, Planned
 from backfill.states import JobMode, JobStatus
-from core.api.serializers import Strict
+from core.api.serializers import Parameters, SeveralField, Strict
 from core.window import Window
 from loaders.policies import PurgeStrategy
 
@@ -50,17 +50,13 @@ class CommentBody(Strict):
     comment = serializers.CharField(allow_blank=True, default="", max_length=1000)
 
 
-class JobFilter(serializers.Serializer[Any]):
-    """Parameters of the list, besides those of its pages."""
+class JobFilter(Parameters):
+    """Parameters of the list, besides those of its pages. `requestedBy` is a user's name, or
+    `system` for what the portal submitted itself."""
 
     loader_code = serializers.CharField(max_length=64, required=False)
-    status = serializers.CharField(max_length=16, required=False)
-
-    def validate_status(self, wanted: str) -> str:
-        """A status, in capitals or not."""
-        if wanted.upper() not in JobStatus.values:
-            raise serializers.ValidationError(f"Use one of {', '.join(JobStatus.values)}.")
-        return wanted.upper()
+    status = SeveralField(JobStatus, required=False)
+    requested_by = serializers.CharField(max_length=150, required=False)
 
 
 def wanted_in(body: dict[str, Any]) -> Wanted:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db.models import F, QuerySet
 from rest_framework import serializers, status
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.object_access import reachable
 from accounts.roles import Permission
-from core.api.serializers import Strict
-from core.api.views import Endpoint, ListEndpoint, valid_body, valid_parameters
+from core.api.pagination import CursorPages
+from core.api.serializers import Parameters, SeveralField, Strict, span_error
+from core.api.views import Endpoint, ListEndpoint, valid_body
 from core.window import Window
 from execution.coverage import GAPS, Interval
 from execution.models import Gap, GapWaiver, no_gap, read_gap_id
@@ -48,20 +48,38 @@ class StretchBody(ReasonBody):
         return attrs
 
 
-class CoverageFilter(serializers.Serializer[Any]):
+class CoverageFilter(Parameters):
     """Parameters of coverage; open ends reach as far as the loader's time line."""
 
     from_time = serializers.DateTimeField(required=False, **_INSTANT)
     to_time = serializers.DateTimeField(required=False, **_INSTANT)
     max_intervals = serializers.IntegerField(min_value=1, max_value=10_000, default=MOST_INTERVALS)
 
+    def validate(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """The stretch is not empty."""
+        span_error(asked, "from_time", "to_time")
+        return asked
 
-class GapFilter(serializers.Serializer[Any]):
-    """Parameters of the list of gaps, besides those of its pages."""
+
+class LoaderGapFilter(Parameters):
+    """Parameters of the list of a loader's gaps, besides those of its pages: those that share an
+    instant with `[fromTime, toTime)`."""
+
+    state = SeveralField(sorted(GAPS), required=False)
+    min_seconds = serializers.IntegerField(min_value=1, max_value=1_000_000_000, required=False)
+    from_time = serializers.DateTimeField(required=False, **_INSTANT)
+    to_time = serializers.DateTimeField(required=False, **_INSTANT)
+
+    def validate(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """The stretch is not empty."""
+        span_error(asked, "from_time", "to_time")
+        return asked
+
+
+class GapFilter(LoaderGapFilter):
+    """The same over all loaders."""
 
     loader_code = serializers.CharField(max_length=64, required=False)
-    state = serializers.ChoiceField(sorted(GAPS), required=False)
-    min_seconds = serializers.IntegerField(min_value=1, required=False)
 
 
 class GapAnswer(serializers.ModelSerializer[Gap]):
@@ -104,30 +122,35 @@ class WaiverAnswer(serializers.ModelSerializer[GapWaiver]):
         )
 
 
-class GapPagination(CursorPagination):
-    """Pages of 50, at most 500, newest stretch first."""
+class GapPagination(CursorPages):
+    """Newest stretch first."""
 
-    page_size = 50
-    page_size_query_param = "page_size"
-    max_page_size = 500
     ordering = ("-range_from", "id")
+
+    def check_position(self, text: str) -> None:
+        datetime.fromisoformat(text)
 
 
 class GapList(ListEndpoint[Gap]):
-    """Gaps of all loaders, newest first; `loaderCode`, `state` and `minSeconds` filter."""
+    """Gaps of all loaders, newest first."""
 
     needs = {"GET": Permission.VIEW}
+    parameters: type[Parameters] = GapFilter
     serializer_class = GapAnswer
     pagination_class = GapPagination
 
     def get_queryset(self) -> QuerySet[Gap]:
-        wanted = valid_parameters(GapFilter, self.request)
+        wanted = self.asked
         gaps = reachable(self.request.user, Gap.objects.all())
         code = self.kwargs.get("code") or wanted.get("loader_code")
         if code is not None:
             gaps = gaps.filter(loader=get_loader(code, user=self.request.user))
         if "state" in wanted:
-            gaps = gaps.filter(state=wanted["state"])
+            gaps = gaps.filter(state__in=wanted["state"])
+        if "from_time" in wanted:
+            gaps = gaps.filter(range_to__gt=wanted["from_time"])
+        if "to_time" in wanted:
+            gaps = gaps.filter(range_from__lt=wanted["to_time"])
         if "min_seconds" in wanted:
             gaps = gaps.alias(length=F("range_to") - F("range_from"))
             gaps = gaps.filter(length__gte=timedelta(seconds=wanted["min_seconds"]))
@@ -136,6 +159,8 @@ class GapList(ListEndpoint[Gap]):
 
 class LoaderGapList(GapList):
     """Gaps of one loader, newest first."""
+
+    parameters = LoaderGapFilter
 
 
 class GapWaive(Endpoint):
@@ -193,9 +218,10 @@ class LoaderCoverage(Endpoint):
     """A loader's coverage: every instant of the range in exactly one interval."""
 
     needs = {"GET": Permission.VIEW}
+    parameters = CoverageFilter
 
     def get(self, request: Request, code: str) -> Response:
-        wanted = valid_parameters(CoverageFilter, request)
+        wanted = self.asked
         loader = get_loader(code, user=request.user)
         reading = read_coverage(
             loader,

@@ -7,8 +7,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.roles import Permission
-from core.api.serializers import Strict
-from core.api.views import Endpoint, valid_parameters
+from core.api.serializers import Parameters
+from core.api.views import Endpoint
 from loaders.services import get_loader
 from signals.query import (
     DEFAULT_LIMIT,
@@ -20,7 +20,7 @@ from signals.query import (
 )
 
 
-class QueryParameters(Strict):
+class QueryParameters(Parameters):
     """Parameters of `signals/query`."""
 
     loader_code = serializers.CharField(max_length=64)
@@ -38,9 +38,10 @@ class SignalsQueryView(Endpoint):
     """Signals of one loader over a range."""
 
     needs = {"GET": Permission.VIEW}
+    parameters = QueryParameters
 
     def get(self, request: Request) -> Response:
-        asked = valid_parameters(QueryParameters, request)
+        asked = self.asked
         bucket = asked.get("bucket")
         query = SignalsQuery(
             loader=get_loader(asked["loader_code"], user=request.user),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,27 +9,18 @@ from rest_framework.response import Response
 from accounts.roles import Permission
 from audit.models import LoaderEvent
 from audit.outbox import position_of
-from core.api.serializers import Strict
-from core.api.views import Endpoint, valid_parameters
+from core.api.serializers import Parameters, SeveralField
+from core.api.views import Endpoint
 from loaders import services
 
 
-class EventParameters(Strict):
+class EventParameters(Parameters):
     """What a follower asks for."""
 
     after = serializers.CharField(max_length=64, default="", allow_blank=True)
     limit = serializers.IntegerField(min_value=1, max_value=1000, default=100)
-    kind = serializers.CharField(max_length=256, default="")
+    kind = SeveralField(LoaderEvent.Kind, default=list)
     loader_code = serializers.CharField(max_length=64, default="")
-
-    def validate_kind(self, text: str) -> list[str]:
-        """One or several kinds, by commas."""
-        kinds = [word.strip().upper() for word in text.split(",") if word.strip()]
-        if not set(kinds) <= set(LoaderEvent.Kind.values):
-            raise serializers.ValidationError(
-                f"Use one or several of {', '.join(LoaderEvent.Kind.values)}, by commas."
-            )
-        return kinds
 
 
 class EventAnswer(serializers.ModelSerializer[LoaderEvent]):
@@ -63,9 +52,10 @@ class EventList(Endpoint):
     """Events behind a cursor, oldest first; `next` is always given. No call waits for events."""
 
     needs = {"GET": Permission.VIEW}
+    parameters = EventParameters
 
     def get(self, request: Request) -> Response:
-        asked: dict[str, Any] = valid_parameters(EventParameters, request)
+        asked = self.asked
         page = services.follow_events(
             user=request.user,
             after=asked["after"],

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.roles import Permission
 from core.api.pagination import NumberedPagination
-from core.api.serializers import Strict
-from core.api.views import Endpoint, valid_parameters
+from core.api.serializers import NumberedPageParameters
+from core.api.views import Endpoint
 from loaders import services
 from loaders.governance.findings import Rule, Severity
 from loaders.governance.presentation import document_of
 
 
-class GovernanceParameters(Strict):
+class GovernanceParameters(NumberedPageParameters):
     """What the report is narrowed to. An empty team is what no team owns."""
 
     rule = serializers.ChoiceField(list(Rule), default=None)
     severity = serializers.ChoiceField(list(Severity), default=None)
     team = serializers.CharField(max_length=128, allow_blank=True, default=None)
-    page = serializers.CharField(required=False)
-    page_size = serializers.CharField(required=False)
 
 
 class GovernanceReport(Endpoint):
@@ -32,9 +28,10 @@ class GovernanceReport(Endpoint):
     are of all that the team's filter lets through, by severity and rule."""
 
     needs = {"GET": Permission.VIEW}
+    parameters = GovernanceParameters
 
     def get(self, request: Request) -> Response:
-        asked: dict[str, Any] = valid_parameters(GovernanceParameters, request)
+        asked = self.asked
         report = services.governance_report(
             user=request.user,
             rule=asked["rule"],

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from core.api.serializers import Strict
+from core.api.serializers import Parameters, Strict
 from loaders.dialects import DatabaseType
 from loaders.models import Loader, LoaderVersion, LogLevel, SourceDatabase
 from loaders.services import get_source
@@ -100,12 +100,6 @@ class LoaderWithSql(LoaderAnswer):
 
     class Meta(LoaderAnswer.Meta):
         fields = (*LoaderAnswer.Meta.fields, "loader_sql")
-
-
-class LoaderFilter(serializers.Serializer[Any]):
-    """Parameters of the list, besides those of its pages."""
-
-    archived = serializers.BooleanField(default=False)
 
 
 class CopyBody(Strict):
@@ -219,7 +213,7 @@ class ValidateBody(Strict):
     db_type = serializers.ChoiceField(choices=DatabaseType.choices)
 
 
-class DiffParameters(Strict):
+class DiffParameters(Parameters):
     """Parameters of a diff: two version numbers."""
 
     to = serializers.IntegerField(min_value=1)

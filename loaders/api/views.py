@@ -14,15 +14,21 @@ from rest_framework.response import Response
 from accounts.roles import Permission, may
 from core.api.etags import etag_headers, if_match, is_known
 from core.api.idempotency import Repetition
-from core.api.views import Endpoint, ListEndpoint, valid_body, valid_parameters
+from core.api.views import Endpoint, ListEndpoint, valid_body
 from loaders import services
+from loaders.api.filters import (
+    LoaderFilter,
+    LoaderPagination,
+    SourceFilter,
+    narrowed_loaders,
+    narrowed_sources,
+)
 from loaders.api.serializers import (
     CopyBody,
     DecisionBody,
     DiffParameters,
     LoaderAnswer,
     LoaderBody,
-    LoaderFilter,
     LoaderWithSql,
     LogLevelBody,
     SourceBody,
@@ -43,14 +49,14 @@ class LoaderList(ListEndpoint[Loader]):
 
     needs = {"GET": Permission.VIEW, "POST": Permission.EDIT_LOADERS}
 
+    parameters = LoaderFilter
     serializer_class = LoaderAnswer
+    pagination_class = LoaderPagination
 
     def get_queryset(self) -> QuerySet[Loader]:
-        asked = valid_parameters(LoaderFilter, self.request)
-        loaders = Loader.objects.visible_to(self.request.user)
-        return loaders.filter(archived_at__isnull=not asked["archived"]).select_related(
-            "source_database", "state", "approved_version"
-        )
+        found = narrowed_loaders(Loader.objects.visible_to(self.request.user), self.asked)
+        related = found.select_related("source_database", "state", "approved_version")
+        return related.defer("loader_sql", "approved_version__definition")
 
     def post(self, request: Request) -> Response:
         loader = services.create_loader(user=request.user, values=valid_body(LoaderBody, request))
@@ -227,9 +233,10 @@ class VersionDiff(Endpoint):
     """What differs between two versions."""
 
     needs = {"GET": Permission.VIEW}
+    parameters = DiffParameters
 
     def get(self, request: Request, code: str) -> Response:
-        numbers = valid_parameters(DiffParameters, request)
+        numbers = self.asked
         loader = services.get_loader(code, user=request.user)
         before, now = (
             services.get_version(loader, numbers[name]).definition for name in ("from", "to")
@@ -273,10 +280,11 @@ class SourceList(ListEndpoint[SourceDatabase]):
 
     needs = {"GET": Permission.VIEW_SQL, "POST": Permission.MANAGE_SOURCES}
 
+    parameters = SourceFilter
     serializer_class = SourceBody
 
     def get_queryset(self) -> QuerySet[SourceDatabase]:
-        return SourceDatabase.objects.visible_to(self.request.user)
+        return narrowed_sources(SourceDatabase.objects.visible_to(self.request.user), self.asked)
 
     def post(self, request: Request) -> Response:
         source = services.create_source(user=request.user, values=valid_body(SourceBody, request))
