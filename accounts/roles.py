@@ -176,8 +176,8 @@ def require_person(user: User) -> None:
     two persons, whom the audit trail names (spec 1, four eyes)."""
     if isinstance(user, SystemActor):
         raise PermissionDeniedError(
-            "Only a person may submit, approve or reject a definition, not the system. At the "
-            "command line, name yourself by --as."
+            "Only a person may import, submit, approve or reject a definition, not the system. At "
+            "the command line, name yourself by --as."
         )
 
 

@@ -22,6 +22,7 @@ from loaders.services.evidence import (
 from loaders.services.fitness import approved_definition, check_source, report_tampering
 from loaders.services.following import follow_events
 from loaders.services.governance import export_governance_report, governance_report
+from loaders.services.interchange import export_loader, import_loaders
 from loaders.services.preconditions import unchanged
 from loaders.services.reach import require_on, require_reach
 from loaders.services.sources import create_source, get_source, update_source
@@ -45,6 +46,7 @@ __all__ = [
     "evidence_of",
     "expire_stale_requests",
     "export_governance_report",
+    "export_loader",
     "finish_evidence",
     "follow_events",
     "get_loader",
@@ -52,6 +54,7 @@ __all__ = [
     "get_version",
     "governance_report",
     "has_edited",
+    "import_loaders",
     "inspect_source",
     "keep_verdict",
     "last_evidence",

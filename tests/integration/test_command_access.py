@@ -30,6 +30,8 @@ ACTS: dict[str, tuple[tuple[str, ...], frozenset[Role]]] = {
     "loader archive": (("ORDERS",), ADMINS),
     "loader copy": (("ORDERS", "ORDERS_2"), EDITORS),
     "loader submit": (("ORDERS",), EDITORS),
+    "loader export": (("ORDERS",), ALL - {Role.VIEWER}),
+    "loader import": (("/nowhere",), EDITORS),
     "backfill preview": (("ORDERS", "2026-01-01", "2026-01-02"), EDITORS),
     "backfill submit": (("ORDERS", "2026-01-01", "2026-01-02"), EDITORS),
     "backfill list": ((), ALL),
@@ -51,7 +53,7 @@ ACTS: dict[str, tuple[tuple[str, ...], frozenset[Role]]] = {
     "gaps scan": ((), EDITORS),
     "gaps waive": (("ORDERS.20260101T000000Z.20260101T010000Z", "--reason", "x"), EDITORS),
 }
-BY_PERSONS_ONLY = {"loader submit", "token create"}
+BY_PERSONS_ONLY = {"loader submit", "loader import", "token create"}
 """What the system may not do, though an admin may."""
 
 WHOEVER_HAS_THE_SHELL = {"runportal", "demo_seed"}
