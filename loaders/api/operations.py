@@ -11,13 +11,13 @@ from loaders.api.answers import (
     VerdictAnswer,
     VersionDetailAnswer,
 )
+from loaders.api.filters import LoaderFilter
 from loaders.api.serializers import (
     CopyBody,
     DecisionBody,
     DiffParameters,
     LoaderAnswer,
     LoaderBody,
-    LoaderFilter,
     LoaderWithSql,
     LogLevelBody,
     SourceBody,

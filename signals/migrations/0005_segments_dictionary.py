@@ -133,7 +133,7 @@ MODELS = [
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("signals", "0003_output_versions"),
+        ("signals", "0004_rollups"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
     operations = [
