@@ -63,6 +63,7 @@ DRAIN_SECONDS = _config["LOADERPORTAL_DRAIN_SECONDS"]
 
 INSTALLED_APPS = [
     "unfold",
+    "unfold.contrib.filters",
     "core",
     "audit",
     "accounts",

@@ -187,7 +187,7 @@ def test_the_form_previews_before_it_submits_and_submits_what_it_previewed(scene
     browser = browser_of(scene.people.operator)
     address = reverse("admin:backfill_backfilljob_add")
     values = {
-        "loader": str(scene.loader.pk),
+        "loader": scene.loader.loader_code,
         "from_time": "2026-01-01 00:00",
         "to_time": "2026-01-02 00:00",
         "mode": "ALL",
