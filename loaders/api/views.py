@@ -31,6 +31,7 @@ from loaders.api.serializers import (
     LoaderBody,
     LoaderWithSql,
     LogLevelBody,
+    NothingBody,
     SourceBody,
     SubmitBody,
     ValidateBody,
@@ -42,6 +43,7 @@ from loaders.dialects import DatabaseType
 from loaders.etags import etag_of
 from loaders.models import Loader, LoaderVersion, SourceDatabase
 from loaders.sql_guard import validate
+from loaders.sql_guard.verdict import Verdict
 
 
 class LoaderList(ListEndpoint[Loader]):
@@ -256,6 +258,19 @@ class VersionDiff(Endpoint):
         return Response(answer)
 
 
+class LoaderValidate(Endpoint):
+    """What the guard says of the loader's draft as it stands; nothing is stored or run."""
+
+    repetition = Repetition.HARMLESS
+
+    needs = {"POST": Permission.VIEW_SQL}
+
+    def post(self, request: Request, code: str) -> Response:
+        valid_body(NothingBody, request)
+        loader = services.get_loader(code, user=request.user)
+        return _verdict_answer(services.validate_draft(user=request.user, loader=loader))
+
+
 class SqlValidate(Endpoint):
     """What the guard says of a statement; nothing is stored or run."""
 
@@ -265,14 +280,7 @@ class SqlValidate(Endpoint):
 
     def post(self, request: Request) -> Response:
         body = valid_body(ValidateBody, request)
-        verdict = validate(body["sql"], DatabaseType(body["db_type"]))
-        return Response(
-            {
-                "is_valid": verdict.is_valid,
-                "errors": [asdict(finding) for finding in verdict.errors],
-                "warnings": [asdict(finding) for finding in verdict.warnings],
-            }
-        )
+        return _verdict_answer(validate(body["sql"], DatabaseType(body["db_type"])))
 
 
 class SourceList(ListEndpoint[SourceDatabase]):
@@ -344,6 +352,16 @@ class SourceInspect(Endpoint):
                 "read_only_findings": source.read_only_findings,
             }
         )
+
+
+def _verdict_answer(verdict: Verdict) -> Response:
+    return Response(
+        {
+            "is_valid": verdict.is_valid,
+            "errors": [asdict(finding) for finding in verdict.errors],
+            "warnings": [asdict(finding) for finding in verdict.warnings],
+        }
+    )
 
 
 def held(request: Request, code: str) -> AbstractContextManager[Loader]:
