@@ -19,13 +19,16 @@ from backfill.services.recounts import (
     recounts_of,
     reload_recount,
 )
-from core.api.serializers import Strict
+from core.api.serializers import Parameters, SeveralField, Strict
 from core.api.views import Endpoint, ListEndpoint, valid_body
 from core.window import Window
 from execution.api import accepted
-from execution.models import Recount
+from execution.models import Recount, RecountState
 from loaders.exceptions import ValidationFailedError
 from loaders.services import get_loader
+
+_NOT_SHOWN = ("loader__loader_sql", "load_history__source_error", "load_history__stack_trace")
+"""Columns of what is joined that no list needs."""
 
 
 class RecountBody(Strict):
@@ -79,15 +82,40 @@ class RecountAnswer(serializers.ModelSerializer[Recount]):
         ]
 
 
-class RecountList(ListEndpoint[Recount]):
-    """Re-counts of a loader, newest first; or ask for one, without waiting for it."""
+class RecountFilter(Parameters):
+    """Parameters of a list of re-counts, besides those of its pages."""
 
-    needs = {"GET": Permission.VIEW, "POST": Permission.BACKFILL}
+    state = SeveralField(RecountState, required=False)
+
+
+class AnyRecountFilter(RecountFilter):
+    """The same over all loaders."""
+
+    loader_code = serializers.CharField(max_length=64, required=False)
+
+
+class AnyRecountList(ListEndpoint[Recount]):
+    """Re-counts of all loaders, newest first."""
+
+    needs = {"GET": Permission.VIEW}
+    parameters: type[Parameters] = AnyRecountFilter
     serializer_class = RecountAnswer
 
     def get_queryset(self) -> QuerySet[Recount]:
-        loader = get_loader(self.kwargs["code"], user=self.request.user)
-        return recounts_of(self.request.user).filter(loader=loader)
+        found = recounts_of(self.request.user).defer(*_NOT_SHOWN)
+        code = self.kwargs.get("code") or self.asked.get("loader_code")
+        if code is not None:
+            found = found.filter(loader=get_loader(code, user=self.request.user))
+        if "state" in self.asked:
+            found = found.filter(state__in=self.asked["state"])
+        return found
+
+
+class RecountList(AnyRecountList):
+    """Re-counts of a loader, newest first; or ask for one, without waiting for it."""
+
+    needs = {"GET": Permission.VIEW, "POST": Permission.BACKFILL}
+    parameters = RecountFilter
 
     def post(self, request: Request, code: str) -> Response:
         body = valid_body(RecountBody, request)

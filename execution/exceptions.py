@@ -14,6 +14,13 @@ class ExecutionNotFoundError(TerminalError):
     status = HTTPStatus.NOT_FOUND
 
 
+class LockNotFoundError(TerminalError):
+    """No lock has this id; released ones are deleted after their retention."""
+
+    code = "LOCK_NOT_FOUND"
+    status = HTTPStatus.NOT_FOUND
+
+
 class LoaderAtCapacityError(TransientError):
     """The loader or its source has as many active runs as it may."""
 

@@ -21,10 +21,12 @@ from backfill import api_recounts as recounts
 from core.api import problems
 from execution import api as execution
 from execution import api_coverage as coverage
+from execution import api_metrics as metrics
+from execution import api_operation as operation
 from execution import api_outputs as outputs
 from execution import api_trials as trials
 from loaderportal import health
-from loaders.api import events, governance
+from loaders.api import events, governance, seed_paths
 from loaders.api import teams as grants
 from loaders.api import views as loaders
 from signals import api as signals
@@ -41,6 +43,7 @@ _OUTPUT = f"(?P<output_id>{_UUID})"
 _JOB = f"(?P<job_id>{_UUID})"
 _WAIVER = f"(?P<waiver_id>{_UUID})"
 _SCAN = f"(?P<scan_id>{_UUID})"
+_LOCK = f"(?P<lock_id>{_UUID})"
 _GAP = r"(?P<gap>[A-Z0-9_]{1,64}(?:\.[0-9]{8}T[0-9]{6}Z){2})"
 
 
@@ -78,9 +81,12 @@ urlpatterns = [
     _endpoint(f"loaders/{_CODE}/versions/{_NUMBER}", loaders.VersionDetail),
     _endpoint(f"loaders/{_CODE}/versions/{_NUMBER}/restore", loaders.VersionRestore),
     _endpoint(f"loaders/{_CODE}/versions/{_NUMBER}/evidence", trials.VersionEvidence),
+    _endpoint(f"loaders/{_CODE}/validate", loaders.LoaderValidate),
     _endpoint(f"loaders/{_CODE}/test-query", trials.LoaderTestQuery),
     _endpoint(f"loaders/{_CODE}/dry-run", trials.LoaderDryRun),
     _endpoint(f"loaders/{_CODE}/run", execution.LoaderRun),
+    _endpoint(f"loaders/{_CODE}/history", execution.LoaderHistory),
+    _endpoint(f"loaders/{_CODE}/metrics", metrics.LoaderMetrics),
     _endpoint(f"loaders/{_CODE}/outputs", outputs.OutputList),
     _endpoint(f"loaders/{_CODE}/coverage", coverage.LoaderCoverage),
     _endpoint(f"loaders/{_CODE}/gaps", coverage.LoaderGapList),
@@ -100,6 +106,7 @@ urlpatterns = [
     _endpoint(f"executions/{_ID}/trial", trials.ExecutionTrial),
     _endpoint(f"loaders/{_CODE}/recounts", recounts.RecountList),
     _endpoint(f"loaders/{_CODE}/lateness", recounts.LoaderLateness),
+    _endpoint("recounts", recounts.AnyRecountList),
     _endpoint(f"recounts/{_RECOUNT}", recounts.RecountDetail),
     _endpoint(f"recounts/{_RECOUNT}/reload", recounts.RecountReload),
     _endpoint(f"recounts/{_RECOUNT}/decline", recounts.RecountDecline),
@@ -119,9 +126,15 @@ urlpatterns = [
     _endpoint(f"admin/res/db-sources/{_CODE}/teams", grants.SourceTeams),
     _endpoint(f"admin/res/db-sources/{_CODE}/test", loaders.SourceTest),
     _endpoint(f"admin/res/db-sources/{_CODE}/inspect", loaders.SourceInspect),
+    _endpoint("locks", operation.LockList),
+    _endpoint(f"locks/{_LOCK}", operation.LockDetail),
+    _endpoint("replicas", operation.ReplicaList),
     _endpoint("audit", audit.AuditTrail),
     _endpoint("governance", governance.GovernanceReport),
     _endpoint("events", events.EventList),
+    # `loaders` is no loader's code: codes are in capitals.
+    _endpoint("res/loaders/loaders", seed_paths.SeedLoaderList),
+    _endpoint(f"res/loaders/{_CODE}", seed_paths.SeedLoader),
     _endpoint("signals/query", signals.SignalsQueryView),
 ]
 

@@ -66,8 +66,9 @@ class InvalidTransitionError(TerminalError):
     def between(
         cls, message: str, present: State, target: State, table: Mapping[Any, Collection[Any]]
     ) -> Self:
-        """The error about a step that the table of a model does not have."""
-        allowed = sorted(str(state.value) for state in table.get(present, ()))
+        """The error about a step that the table of a model does not have, or that something else
+        forbids now: it is not among what is allowed."""
+        allowed = sorted(str(state.value) for state in table.get(present, ()) if state != target)
         details = {"from": present.value, "to": target.value, "allowed": allowed}
         return cls(message, details=details)
 

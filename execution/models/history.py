@@ -121,6 +121,23 @@ class LoadHistory(models.Model):
             models.Index(fields=["loader", "-start_time"], name="load_history_by_loader"),
             models.Index(fields=["-start_time"], name="load_history_by_time"),
             models.Index(fields=["loader", "query_from_time"], name="load_history_by_window"),
+            # Most executions are scheduled and succeed: of those any page is found by time.
+            models.Index(
+                fields=["status", "-start_time"],
+                condition=~models.Q(status="SUCCESS"),
+                name="load_history_by_status",
+            ),
+            models.Index(
+                fields=["trigger", "-start_time"],
+                condition=~models.Q(trigger="SCHEDULE"),
+                name="load_history_by_trigger",
+            ),
+            models.Index(
+                fields=["error_code", "-start_time"],
+                condition=~models.Q(error_code=""),
+                name="load_history_by_error",
+            ),
+            models.Index(fields=["correlation_id"], name="load_history_by_correlation"),
         ]
 
     def __str__(self) -> str:

@@ -104,6 +104,10 @@ class LoaderWithSql(LoaderAnswer):
         fields = (*LoaderAnswer.Meta.fields, "loader_sql")
 
 
+class NothingBody(Strict):
+    """Body of what needs none."""
+
+
 class CopyBody(Strict):
     """Body of copy: the new code, and another source or domain if wanted."""
 

@@ -38,6 +38,7 @@ from loaders.api.serializers import (
     LoaderBody,
     LoaderWithSql,
     LogLevelBody,
+    NothingBody,
     SourceBody,
     SubmitBody,
     ValidateBody,
@@ -269,6 +270,20 @@ class VersionDiff(Endpoint):
         if shown:
             answer["sql_diff"] = [line.text for line in sql_diff(sql_of(before), sql_of(now))]
         return Response(DiffAnswer(answer).data)
+
+
+class LoaderValidate(Endpoint):
+    """What the guard says of the loader's draft as it stands; nothing is stored or run."""
+
+    repetition = Repetition.HARMLESS
+
+    needs = {"POST": Permission.VIEW_SQL}
+
+    def post(self, request: Request, code: str) -> Response:
+        valid_body(NothingBody, request)
+        loader = services.get_loader(code, user=request.user)
+        verdict = services.validate_draft(user=request.user, loader=loader)
+        return Response(VerdictAnswer(verdict).data)
 
 
 class SqlValidate(Endpoint):

@@ -28,6 +28,7 @@ from loaders.services.reach import require_on, require_reach
 from loaders.services.sources import create_source, get_source, update_source
 from loaders.services.teams import set_teams
 from loaders.services.testing import inspect_source, keep_verdict, try_source
+from loaders.services.validating import validate_draft
 from loaders.services.versions import copy_loader, get_version, restore_version
 from loaders.services.viewing import show_sql
 from loaders.services.watermark import move_watermark
@@ -75,5 +76,6 @@ __all__ = [
     "unchanged",
     "update_loader",
     "update_source",
+    "validate_draft",
     "waiting_packs",
 ]

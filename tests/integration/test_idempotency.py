@@ -159,6 +159,7 @@ def test_each_endpoint_that_can_be_posted_to_remembers_its_answer_or_says_why_no
     }
     assert named[Repetition.REFUSED] == {"TokenList", "LoginView", "RefreshView", "LogoutView"}
     assert named[Repetition.HARMLESS] == {
+        "LoaderValidate",
         "SqlValidate",
         "BackfillPreview",
         "SourceTest",

@@ -50,7 +50,15 @@ APART = ("tokens", "gaps/scans/")
 """Endpoints about a person, or about the whole portal, of which everybody sees their own part."""
 
 QUERIES = {"diff": "?from=1&to=1"}
-LISTS = {"loaders": CODE, "executions": CODE, "backfill": CODE, "admin/res/db-sources": SOURCE}
+LISTS = {
+    "loaders": CODE,
+    "res/loaders/loaders": CODE,
+    "executions": CODE,
+    "backfill": CODE,
+    "recounts": CODE,
+    "locks": CODE,
+    "admin/res/db-sources": SOURCE,
+}
 """Lists, and what of the place each names."""
 
 NEW = {
@@ -123,6 +131,7 @@ def _object_of(place: Place, path: str) -> Any:
         "backfill": "backfill_backfilljob",
         "recounts": "execution_recount",
         "waivers": "execution_gapwaiver",
+        "locks": "execution_loaderexecutionlock",
     }
     return place.objects[kinds.get(path.split("/", maxsplit=1)[0], "execution_loadhistory")]
 
@@ -134,6 +143,7 @@ def renamed(answer: Any, place: Place) -> Any:
         "execution_loadhistory",
         "execution_recount",
         "execution_gapwaiver",
+        "execution_loaderexecutionlock",
         "signals_outputversion",
         "backfill_backfilljob",
     )
@@ -212,6 +222,8 @@ def test_no_parameter_tells_a_hidden_loader_from_one_that_does_not_exist(
     for path in (
         "executions?loaderCode={}",
         "backfill?loaderCode={}",
+        "recounts?loaderCode={}",
+        "locks?loaderCode={}",
         "signals/query?loaderCode={}&fromEpoch=0&toEpoch=60",
         "signals/query?loaderCode={}&fromEpoch=60&toEpoch=0",
     ):

@@ -17,7 +17,14 @@ from accounts.models import ApiToken
 from audit.models import AuditEvent
 from backfill.models import BackfillJob, GapScan
 from core.window import Window
-from execution.models import Gap, GapWaiver, LoadHistory, Recount, gap_id
+from execution.models import (
+    Gap,
+    GapWaiver,
+    LoaderExecutionLock,
+    LoadHistory,
+    Recount,
+    gap_id,
+)
 from loaders.models import Loader, LoaderVersion, SourceDatabase
 from signals.models import OutputVersion
 from tests.support.scenes import START
@@ -91,6 +98,7 @@ def _filled(template: str) -> list[str]:
         "waiver_id": GapWaiver,
         "gap": Gap,
         "scan_id": GapScan,
+        "lock_id": LoaderExecutionLock,
     }
     for name in models.keys() & set(_NAMED.findall(template)):
         known = list(models[name].objects.values_list("pk", flat=True))
