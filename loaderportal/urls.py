@@ -21,6 +21,7 @@ from backfill import api_recounts as recounts
 from core.api import problems
 from execution import api as execution
 from execution import api_coverage as coverage
+from execution import api_external as external
 from execution import api_outputs as outputs
 from execution import api_trials as trials
 from loaderportal import health
@@ -123,6 +124,7 @@ urlpatterns = [
     _endpoint("governance", governance.GovernanceReport),
     _endpoint("events", events.EventList),
     _endpoint("signals/query", signals.SignalsQueryView),
+    _endpoint("res/signals/bulk", external.SignalsBulk),
 ]
 
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from io import BytesIO
 from typing import Any
 
+from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 from rest_framework.renderers import JSONRenderer
+
+from core.errors import TerminalError
 
 _UPPER = re.compile(r"(?<=[a-z0-9])([A-Z])")
 _LOWER = re.compile(r"_([a-z0-9])")
@@ -47,8 +52,17 @@ class CamelCaseRenderer(JSONRenderer):
         return rendered
 
 
+class BodyTooLargeError(TerminalError):
+    """The body is longer than the address takes."""
+
+    code = "BODY_TOO_LARGE"
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
 class CamelCaseParser(JSONParser):
-    """Takes bodies in camelCase."""
+    """Takes bodies in camelCase, up to a length: who sends more costs no memory."""
+
+    most_bytes = 2 * 1024 * 1024
 
     def parse(
         self,
@@ -56,4 +70,17 @@ class CamelCaseParser(JSONParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        return rename(super().parse(stream, media_type, parser_context), underscore)
+        body = stream.read(self.most_bytes + 1)
+        if len(body) > self.most_bytes:
+            raise BodyTooLargeError(
+                f"The body is longer than {self.most_bytes} bytes: send it in several requests."
+            )
+        try:
+            parsed = super().parse(BytesIO(body), media_type, parser_context)
+        except RecursionError:
+            raise ParseError("JSON parse error - it is nested too deeply") from None
+        return self.named(parsed)
+
+    def named(self, parsed: Any) -> Any:
+        """What was parsed, under our names."""
+        return rename(parsed, underscore)
