@@ -36,6 +36,7 @@ from loaders.services import approved_for_posts, require_on
 from signals.partitions import months_of
 from signals.posted import Calendar, PostedSignal, PostedSignals, read_signals
 from signals.posting import prepare, replace
+from signals.rollups import rebuild
 
 CLOCKS_DIFFER = timedelta(minutes=5)
 """How far a signal's time may lie ahead of the portal's clock."""
@@ -132,6 +133,7 @@ def _store(
         window=part.window,
         load_history_id=key,
     )
+    rebuild(loader_code=loader.loader_code, window=part.window)
     update_coverage(
         loader_code=loader.loader_code,
         window=part.window,
