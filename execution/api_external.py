@@ -9,27 +9,53 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.roles import Permission
-from core.api.json import CamelCaseParser, underscore
+from core.api.json import BodyTooLargeError, LargeBodyParser
+from core.api.operations import Operation
 from core.api.serializers import Strict
 from core.api.views import Endpoint, valid_body
+from execution.exceptions import PostTooScatteredError
 from execution.services import post_signals
+from loaders.exceptions import (
+    DefinitionTamperedError,
+    LoaderArchivedError,
+    LoaderDisabledError,
+    LoaderNotApprovedError,
+    LoaderNotExternalError,
+    LoaderNotFoundError,
+)
 from loaders.services import get_loader
+from signals.exceptions import PartitionBusyError
+from signals.models import SEGMENT_COUNT
 
 
-class SignalsParser(CamelCaseParser):
-    """Takes a body of many signals. Their members keep the names they came with: to rename them
-    would take longer than all else."""
+class SignalForm(Strict):
+    """A signal, for the description of the API; the service checks all of them by itself."""
 
-    most_bytes = 16 * 1024 * 1024
+    load_time_stamp = serializers.DateTimeField(
+        help_text="With its offset, or epoch seconds as a number. On the loader's grain."
+    )
+    segments = serializers.ListField(
+        child=serializers.CharField(allow_null=True, allow_blank=True),
+        max_length=SEGMENT_COUNT,
+        required=False,
+    )
+    rec_count = serializers.IntegerField(min_value=0, required=False, allow_null=True)
+    value_count = serializers.IntegerField(
+        min_value=0,
+        required=False,
+        allow_null=True,
+        help_text="How many values sumVal and avgVal stand for; recCount if left out.",
+    )
+    sum_val = serializers.FloatField(required=False, allow_null=True)
+    avg_val = serializers.FloatField(required=False, allow_null=True)
+    max_val = serializers.FloatField(required=False, allow_null=True)
+    min_val = serializers.FloatField(required=False, allow_null=True)
 
-    def named(self, parsed: Any) -> Any:
-        if not isinstance(parsed, dict):
-            return parsed
-        return {underscore(name): value for name, value in parsed.items()}
 
+class SignalsField(serializers.ListField):
+    """A list, whose items the service looks at: a serializer for each would take seconds."""
 
-class SignalsField(serializers.Field[Any, Any, Any, Any]):
-    """A list, whose items the service looks at."""
+    child = SignalForm()
 
     def to_internal_value(self, data: Any) -> list[Any]:
         if not isinstance(data, list):
@@ -44,32 +70,56 @@ class BulkBody(Strict):
     signals = SignalsField()
 
 
+class PostedExecution(serializers.Serializer[Any]):
+    """An execution that a post left, one a stretch of time."""
+
+    execution_id = serializers.UUIDField(source="id")
+    query_from_time = serializers.DateTimeField()
+    query_to_time = serializers.DateTimeField()
+    records_loaded = serializers.IntegerField()
+    records_purged = serializers.IntegerField()
+
+
+class PostedAnswer(serializers.Serializer[Any]):
+    """What became of a post."""
+
+    loader_code = serializers.CharField()
+    received = serializers.IntegerField()
+    inserted = serializers.IntegerField()
+    replaced = serializers.IntegerField()
+    executions = PostedExecution(many=True)
+
+
 class SignalsBulk(Endpoint):
-    """Store up to 10,000 signals of one EXTERNAL loader, all or none."""
+    """Store up to 10,000 signals of one EXTERNAL loader, all or none. Those of the same time and
+    segments are replaced, so the same body sent again gives the same data."""
 
     needs = {"POST": Permission.POST_SIGNALS}
-    parser_classes = [SignalsParser]
+    operations = {
+        "POST": Operation(
+            "postSignals",
+            "Post signals of an EXTERNAL loader",
+            body=BulkBody,
+            answer=PostedAnswer,
+            status=201,
+            tag="signals",
+            errors=(
+                BodyTooLargeError,
+                LoaderNotFoundError,
+                LoaderNotExternalError,
+                LoaderArchivedError,
+                LoaderDisabledError,
+                LoaderNotApprovedError,
+                DefinitionTamperedError,
+                PostTooScatteredError,
+                PartitionBusyError,
+            ),
+        )
+    }
+    parser_classes = [LargeBodyParser]
 
     def post(self, request: Request) -> Response:
         body = valid_body(BulkBody, request)
         loader = get_loader(body["loader_code"], user=request.user)
         posted = post_signals(user=request.user, loader=loader, signals=body["signals"])
-        return Response(
-            {
-                "loader_code": loader.loader_code,
-                "received": posted.received,
-                "inserted": posted.received - posted.replaced,
-                "replaced": posted.replaced,
-                "executions": [
-                    {
-                        "execution_id": execution.pk,
-                        "query_from_time": execution.query_from_time,
-                        "query_to_time": execution.query_to_time,
-                        "records_loaded": execution.records_loaded,
-                        "records_purged": execution.records_purged,
-                    }
-                    for execution in posted.executions
-                ],
-            },
-            status=status.HTTP_201_CREATED,
-        )
+        return Response(PostedAnswer(posted).data, status=status.HTTP_201_CREATED)

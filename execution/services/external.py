@@ -49,9 +49,15 @@ MOST_MONTHS = 120
 class Posted:
     """What a post did: `replaced` of the signals stood there before, under the same keys."""
 
+    loader_code: str
     executions: Sequence[LoadHistory]
     received: int
     replaced: int
+
+    @property
+    def inserted(self) -> int:
+        """How many were not there before."""
+        return self.received - self.replaced
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,7 @@ def post_signals(*, user: User, loader: Loader, signals: Sequence[Any]) -> Poste
         replaced = sum(execution.records_purged or 0 for execution in executions)
         _move_on(state, loader, parts[-1])
         _tell(user, loader, executions)
-    return Posted(executions, len(posted.signals), replaced)
+    return Posted(loader.loader_code, executions, len(posted.signals), replaced)
 
 
 def _calendar_of(loader: Loader, now: datetime) -> Calendar:

@@ -113,7 +113,7 @@ def test_what_is_no_object_is_told_too(item: Any) -> None:
 def test_a_time_ahead_of_the_clock_is_refused_wherever_the_loader_ends() -> None:
     calendar = Calendar(MINUTES, None, None, START)
     assert "future" in faults(signal(1), calendar=calendar)[0]["message"]
-    assert len(read(signal(0), signal(-10**6), calendar=calendar).signals) == 2
+    assert len(read(signal(0), signal(-(10**6)), calendar=calendar).signals) == 2
 
 
 def test_the_same_time_and_segments_twice_are_refused_naming_the_first() -> None:
