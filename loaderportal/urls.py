@@ -29,6 +29,7 @@ from loaders.api import events, governance
 from loaders.api import teams as grants
 from loaders.api import views as loaders
 from signals import api as signals
+from signals import api_export as downloads
 
 API = "api/v1/"
 _CODE = r"(?P<code>[A-Za-z0-9_]{1,64})"
@@ -124,7 +125,9 @@ urlpatterns = [
     _endpoint("governance", governance.GovernanceReport),
     _endpoint("events", events.EventList),
     _endpoint("signals/query", signals.SignalsQueryView),
+    _endpoint("signals/export", downloads.SignalsExport),
     _endpoint("res/signals/bulk", external.SignalsBulk),
+    _endpoint(f"res/signals/signal/{_CODE}", downloads.SignalList),
 ]
 
 

@@ -90,7 +90,9 @@ ENDPOINTS: dict[str, dict[str, frozenset[Role]]] = {
     "events": {"GET": ALL},
     "governance": {"GET": ALL},
     "signals/query": {"GET": ALL},
+    "signals/export": {"GET": ALL},
     "res/signals/bulk": {"POST": EDITORS},
+    "res/signals/signal/ORDERS": {"GET": ALL},
 }
 OPEN = {"auth/login", "auth/refresh"}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
