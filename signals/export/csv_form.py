@@ -14,19 +14,17 @@ from collections.abc import Generator, Iterable
 from datetime import datetime
 from typing import Any
 
-from signals.export.rows import COLUMNS, SEGMENTS, Row
+from signals.export.rows import COLUMNS, Batch, Names
 
 MEDIA_TYPE = "text/csv; charset=utf-8; header=present"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
-_FIRST_TEXT = COLUMNS.index("description")
-_END_OF_TEXT = COLUMNS.index(SEGMENTS[-1]) + 1
 
 
-def write_csv(batches: Iterable[list[Row]]) -> Generator[bytes]:
+def write_csv(loader_code: str, batches: Iterable[Batch]) -> Generator[bytes]:
     """The file, piece by piece: its header, then a piece a batch."""
-    yield _piece([COLUMNS])
+    yield f"{_cells(COLUMNS)}\r\n".encode()
     for batch in batches:
-        yield _piece(map(_cells, batch))
+        yield _lines(loader_code, batch).encode()
 
 
 def guarded(text: str | None) -> str | None:
@@ -39,12 +37,26 @@ def iso(stamp: datetime) -> str:
     return stamp.replace(tzinfo=None).isoformat() + "Z"
 
 
-def _cells(row: Row) -> list[Any]:
-    texts = map(guarded, row[_FIRST_TEXT:_END_OF_TEXT])
-    return [row[0], iso(row[1]), row[2], *texts, *row[_END_OF_TEXT:]]
+def _lines(loader_code: str, batch: Batch) -> str:
+    """What comes again and again, times and segments, is written once a batch."""
+    times: dict[datetime, str] = {}
+    texts: dict[str, str] = {}
+    lines = []
+    for stamp, code, *values, run in batch.rows:
+        if stamp not in times:
+            times[stamp] = iso(stamp)
+        if code not in texts:
+            texts[code] = _texts(batch.names[code])
+        numbers = ",".join(["" if value is None else repr(value) for value in values])
+        lines.append(f"{loader_code},{times[stamp]},{code},{texts[code]},{numbers},{run}\r\n")
+    return "".join(lines)
 
 
-def _piece(rows: Iterable[Iterable[Any]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode()
+def _texts(names: Names) -> str:
+    return _cells(map(guarded, names))
+
+
+def _cells(cells: Iterable[Any]) -> str:
+    line = io.StringIO()
+    csv.writer(line).writerow(cells)
+    return line.getvalue().removesuffix("\r\n")

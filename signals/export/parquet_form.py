@@ -1,4 +1,4 @@
-"""Signals as Parquet: a row group every so many rows, each sent as soon as it is made."""
+"""Signals as Parquet: a row group every so many batches, each sent as soon as it is made."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from signals.export.rows import BATCH, COLUMNS, VALUE_NAMES, Row
+from signals.export.rows import COLUMNS, VALUE_NAMES, Batch
 
 MEDIA_TYPE = "application/vnd.apache.parquet"
-GROUP = 10 * BATCH
+GROUP_BATCHES = 10
 
 
 def _type_of(name: str) -> Any:
@@ -26,7 +26,7 @@ def _type_of(name: str) -> Any:
 SCHEMA = pa.schema([(name, _type_of(name)) for name in COLUMNS])
 
 
-def write_parquet(batches: Iterable[list[Row]]) -> Generator[bytes]:
+def write_parquet(loader_code: str, batches: Iterable[Batch]) -> Generator[bytes]:
     """The file, piece by piece; the last one makes it readable."""
     file = _Pieces()
     writer = pq.ParquetWriter(file, SCHEMA, compression="zstd")
@@ -34,8 +34,8 @@ def write_parquet(batches: Iterable[list[Row]]) -> Generator[bytes]:
     is_whole = False
     try:
         for batch in batches:
-            waiting.append(_columns_of(batch))
-            if len(waiting) * BATCH >= GROUP:
+            waiting.append(_columns_of(loader_code, batch))
+            if len(waiting) == GROUP_BATCHES:
                 writer.write_table(pa.Table.from_batches(waiting, SCHEMA))
                 waiting = []
                 yield file.taken()
@@ -49,8 +49,10 @@ def write_parquet(batches: Iterable[list[Row]]) -> Generator[bytes]:
     yield file.taken()
 
 
-def _columns_of(batch: list[Row]) -> Any:
-    columns = zip(*batch, strict=True)
+def _columns_of(loader_code: str, batch: Batch) -> Any:
+    stamps, codes, *values, runs = zip(*batch.rows, strict=True)
+    texts = zip(*[batch.names[code] for code in codes], strict=True)
+    columns = [[loader_code] * len(codes), stamps, codes, *texts, *values, runs]
     arrays = [pa.array(column, kind) for column, kind in zip(columns, SCHEMA.types, strict=True)]
     return pa.record_batch(arrays, schema=SCHEMA)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -29,13 +29,23 @@ COLUMNS = (
 _REMEMBERED = 50_000
 _CONDITION = "loader_code = %s AND load_time_stamp >= %s AND load_time_stamp < %s"
 _NAMED = f"""
-SELECT c.segment_code, d.description, {", ".join(f"c.{name}" for name in SEGMENTS)}
+SELECT c.segment_code::text, d.description, {", ".join(f"c.{name}" for name in SEGMENTS)}
 FROM segment_combination c LEFT JOIN segments_dictionary d USING (segment_code)
-WHERE c.segment_code = ANY(%s)
+WHERE c.segment_code = ANY(%s::uuid[])
 """
+_NAMELESS = (None,) * (1 + SEGMENT_COUNT)
 
-Row = tuple[Any, ...]
-"""A signal in the order of COLUMNS."""
+Names = tuple[str | None, ...]
+"""Description and ten segments of a combination; the description is None where it has none."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some signals: time (UTC), segment code, values in the order of VALUE_NAMES, execution. The
+    codes are text, by which `names` has what they stand for, and more of them."""
+
+    rows: Sequence[tuple[Any, ...]]
+    names: Mapping[str, Names]
 
 
 @dataclass(frozen=True)
@@ -66,23 +76,19 @@ def count_up_to(session: psycopg.Connection[Any], selection: Selection, most: in
     return int(found[0])
 
 
-def read_batches(session: psycopg.Connection[Any], selection: Selection) -> Iterator[list[Row]]:
+def read_batches(session: psycopg.Connection[Any], selection: Selection) -> Iterator[Batch]:
     """The signals, within the caller's transaction. Segments are looked up by batch: a join would
     make PostgreSQL sort the whole range before the first row."""
     where, parameters = selection.condition
     names = _Names(session)
-    with session.cursor(name="signals_export") as cursor:
+    with session.cursor(name="signals_export", binary=True) as cursor:
         cursor.execute(
-            f"SELECT load_time_stamp, segment_code, {VALUES}, load_history_id "
+            f"SELECT load_time_stamp, segment_code::text, {VALUES}, load_history_id::text "
             f"FROM signals_history WHERE {where} ORDER BY load_time_stamp, segment_code",
             parameters,
         )
         while found := cursor.fetchmany(BATCH):
-            known = names.of({row[1] for row in found})
-            yield [
-                (selection.loader_code, stamp, str(code), *known[code], *values, str(run))
-                for stamp, code, *values, run in found
-            ]
+            yield Batch(found, names.of({row[1] for row in found}))
 
 
 class _Names:
@@ -90,14 +96,14 @@ class _Names:
 
     def __init__(self, session: psycopg.Connection[Any]) -> None:
         self._session = session
-        self._known: dict[UUID, Sequence[str | None]] = {}
+        self._known: dict[str, Names] = {}
 
-    def of(self, codes: set[UUID]) -> dict[UUID, Sequence[str | None]]:
+    def of(self, codes: set[str]) -> dict[str, Names]:
         """Those of these codes, and others."""
         if len(self._known) > _REMEMBERED:
-            self._known.clear()
+            self._known = {}
         if new := list(codes - self._known.keys()):
-            nameless = (None,) * (1 + SEGMENT_COUNT)
-            self._known |= dict.fromkeys(new, nameless)
-            self._known |= {code: names for code, *names in self._session.execute(_NAMED, [new])}
+            self._known |= dict.fromkeys(new, _NAMELESS)
+            found = self._session.execute(_NAMED, [new])
+            self._known |= {code: tuple(names) for code, *names in found}
         return self._known

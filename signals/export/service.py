@@ -24,7 +24,7 @@ from core.window import Window
 from loaders.models import Loader
 from loaders.services import require_on
 from signals.exceptions import ExportBusyError, ExportCutShortError, ExportTooLargeError
-from signals.export.rows import Row, Selection, count_up_to, read_batches
+from signals.export.rows import Batch, Selection, count_up_to, read_batches
 
 MOST_ROWS = 5_000_000
 MOST_SECONDS = 600
@@ -42,7 +42,7 @@ _IS_MINE = "SELECT pg_try_advisory_lock(hashtext('signals.export'), %s)"
 
 _STAMP = "%Y%m%dT%H%M%SZ"
 
-Form = Callable[[Iterable[list[Row]]], Generator[bytes]]
+Form = Callable[[str, Iterable[Batch]], Generator[bytes]]
 
 
 class FileFormat(StrEnum):
@@ -90,12 +90,12 @@ class _Reading:
             )
         return count
 
-    def batches(self) -> Iterator[list[Row]]:
+    def batches(self) -> Iterator[Batch]:
         """The signals. Raises ExportCutShortError."""
         for batch in read_batches(self._session, self._selection):
             if monotonic() > self._until:
                 raise ExportCutShortError(f"The download took longer than {MOST_SECONDS} s.")
-            self.rows += len(batch)
+            self.rows += len(batch.rows)
             yield batch
 
     def end(self) -> bool:
@@ -172,7 +172,7 @@ def export_signals(
     return Download(
         f"{loader.loader_code}_{window.start:{_STAMP}}_{window.end:{_STAMP}}.{file_format}",
         media_type,
-        write(reading.batches()),
+        write(loader.loader_code, reading.batches()),
         reading,
         lambda sent: _tell(user, loader, "signals.exported", {**asked, **sent}),
     )
