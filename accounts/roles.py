@@ -30,6 +30,8 @@ class Permission(StrEnum):
     RUN = "run"
     BACKFILL = "backfill"
     MEND_COVERAGE = "mend_coverage"
+    POST_SIGNALS = "post_signals"
+    DESCRIBE_SEGMENTS = "describe_segments"
     MANAGE_SOURCES = "manage_sources"
     SET_LOG_LEVELS = "set_log_levels"
     ARCHIVE = "archive"
@@ -52,6 +54,8 @@ ROLE_TABLE: dict[Permission, frozenset[Role]] = {
     Permission.RUN: _OPERATORS,
     Permission.BACKFILL: _OPERATORS,
     Permission.MEND_COVERAGE: _OPERATORS,
+    Permission.POST_SIGNALS: _OPERATORS,
+    Permission.DESCRIBE_SEGMENTS: _OPERATORS,
     Permission.MANAGE_SOURCES: _ADMINS,
     Permission.SET_LOG_LEVELS: _ADMINS,
     Permission.ARCHIVE: _ADMINS,
@@ -69,6 +73,8 @@ _DOING: dict[Permission, str] = {
     Permission.RUN: "enable, disable and run loaders",
     Permission.BACKFILL: "submit and control backfills",
     Permission.MEND_COVERAGE: "waive gaps, look for them and correct the coverage",
+    Permission.POST_SIGNALS: "post signals of EXTERNAL loaders",
+    Permission.DESCRIBE_SEGMENTS: "name segments",
     Permission.MANAGE_SOURCES: "manage source databases",
     Permission.SET_LOG_LEVELS: "set log levels",
     Permission.ARCHIVE: "archive loaders",

@@ -111,6 +111,13 @@ class WindowBeyondWatermarkError(TerminalError):
     status = HTTPStatus.CONFLICT
 
 
+class PostTooScatteredError(TerminalError):
+    """The signals of a post lie in more separate stretches of time than one request may name."""
+
+    code = "POST_TOO_SCATTERED"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
 class GapNotFoundError(TerminalError):
     """Nothing of the stretch is a gap of the loader, or there is no such loader."""
 

@@ -21,6 +21,7 @@ from backfill import api_recounts as recounts
 from core.api import problems
 from execution import api as execution
 from execution import api_coverage as coverage
+from execution import api_external as external
 from execution import api_metrics as metrics
 from execution import api_operation as operation
 from execution import api_outputs as outputs
@@ -30,6 +31,7 @@ from loaders.api import events, governance, seed_paths
 from loaders.api import teams as grants
 from loaders.api import views as loaders
 from signals import api as signals
+from signals import api_export as downloads
 
 API = "api/v1/"
 _CODE = r"(?P<code>[A-Za-z0-9_]{1,64})"
@@ -136,6 +138,9 @@ urlpatterns = [
     _endpoint("res/loaders/loaders", seed_paths.SeedLoaderList),
     _endpoint(f"res/loaders/{_CODE}", seed_paths.SeedLoader),
     _endpoint("signals/query", signals.SignalsQueryView),
+    _endpoint("signals/export", downloads.SignalsExport),
+    _endpoint("res/signals/bulk", external.SignalsBulk),
+    _endpoint(f"res/signals/signal/{_CODE}", downloads.SignalList),
 ]
 
 

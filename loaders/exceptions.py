@@ -108,6 +108,13 @@ class LoaderIsExternalError(TerminalError):
     status = HTTPStatus.CONFLICT
 
 
+class LoaderNotExternalError(TerminalError):
+    """The loader's signals are read by its SQL: nobody posts them."""
+
+    code = "LOADER_NOT_EXTERNAL"
+    status = HTTPStatus.CONFLICT
+
+
 class LoaderArchivedError(TerminalError):
     """The loader was archived: it stands as it is."""
 

@@ -60,3 +60,25 @@ class OutputNotFoundError(TerminalError):
 
     code = "OUTPUT_NOT_FOUND"
     status = HTTPStatus.NOT_FOUND
+
+
+class ExportTooLargeError(TerminalError):
+    """More signals are asked for than one file may hold."""
+
+    code = "EXPORT_TOO_LARGE"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class ExportBusyError(TransientError):
+    """As many downloads are under way as are served at once."""
+
+    code = "EXPORT_BUSY"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    headers = {"Retry-After": "60"}
+
+
+class ExportCutShortError(TransientError):
+    """A download took too long; its file is not whole."""
+
+    code = "EXPORT_CUT_SHORT"
+    status = HTTPStatus.SERVICE_UNAVAILABLE

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 
 from django.db import OperationalError, ProgrammingError, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.errors import DuplicateTable, LockNotAvailable
 
 from core.window import Window
@@ -19,16 +20,31 @@ def months_of(window: Window) -> Iterator[datetime]:
     month = window.start.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     while month < window.end:
         yield month
-        month = month.replace(year=month.year + month.month // 12, month=month.month % 12 + 1)
+        month = _month_after(month)
 
 
-def ensure_partitions(window: Window) -> int:
+def missing_months(windows: Iterable[Window]) -> list[Window]:
+    """Months that the windows touch and that have no partition yet, in order."""
+    months = sorted({month for window in windows for month in months_of(window)})
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT month FROM unnest(%s::timestamptz[]) AS month WHERE to_regclass("
+            "'signals.signals_history_y' || to_char(month AT TIME ZONE 'UTC', 'YYYY\"m\"MM')"
+            ") IS NULL ORDER BY month",
+            [months],
+        )
+        found = [first.astimezone(UTC) for (first,) in cursor.fetchall()]
+    return [Window(first, _month_after(first)) for first in found]
+
+
+def ensure_partitions(window: Window, own: BaseDatabaseWrapper | None = None) -> int:
     """Make the partitions that the window needs; returns how many were new. Each is made in a
-    transaction of its own. Raises PartitionBusyError when the table stayed locked."""
+    transaction of its own: within a longer one, `own` is a session outside of it. Raises
+    PartitionBusyError when the table stayed locked."""
     made = 0
     for month in months_of(window):
         try:
-            with connection.cursor() as cursor:
+            with (own or connection).cursor() as cursor:
                 cursor.execute("SELECT signals.ensure_partition(%s)", [month])
                 made += int(cursor.fetchone()[0])
         except OperationalError as error:
@@ -43,6 +59,10 @@ def ensure_partitions(window: Window) -> int:
             if not isinstance(error.__cause__, DuplicateTable):
                 raise
     return made
+
+
+def _month_after(month: datetime) -> datetime:
+    return month.replace(year=month.year + month.month // 12, month=month.month % 12 + 1)
 
 
 def ensure_partitions_ahead(now: datetime, months: int = MONTHS_AHEAD) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from django.db import connections
@@ -86,17 +86,12 @@ class CombinationRegistry:
         return encoded
 
     def commit_new(self) -> None:
-        """Commit the combinations met since the last call, and that they are the loader's. A
-        statement each, in the order of codes, that commits by itself: a process that freezes
-        meanwhile holds no key back."""
+        """Commit the combinations met since the last call."""
         if not self._new:
             return
         if self._connection is None:
             self._connection = connections.create_connection("default")
-        columns = zip(*self._new.values(), strict=True)
-        with self._connection.cursor() as cursor:
-            cursor.execute(_INSERT, [list(self._new), *map(list, columns)])
-            cursor.execute(_LINK, [self._loader_code, list(self._new)])
+        insert_combinations(self._connection, self._loader_code, self._new)
         self._new.clear()
 
     def forget_new(self) -> None:
@@ -108,6 +103,19 @@ class CombinationRegistry:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def insert_combinations(
+    own: BaseDatabaseWrapper, loader_code: str, combinations: Mapping[str, Sequence[str]]
+) -> None:
+    """Commit combinations by their codes, and that they are the loader's. A statement each, in the
+    order of codes, that commits by itself (`own` is outside of any transaction): a process that
+    freezes meanwhile holds no key back."""
+    codes = list(combinations)
+    columns = zip(*combinations.values(), strict=True)
+    with own.cursor() as cursor:
+        cursor.execute(_INSERT, [codes, *map(list, columns)])
+        cursor.execute(_LINK, [loader_code, codes])
 
 
 def _text(value: bytes | None, number: int) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from core.api.json import camelize, rename
+from core.api.json import BodyTooLargeError, camelize, rename
 from core.correlation import correlation_id
 from core.errors import PortalError
 
@@ -76,6 +77,12 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
     elif isinstance(error, Http404 | PermissionDenied):
         status = HTTPStatus.NOT_FOUND if isinstance(error, Http404) else HTTPStatus.FORBIDDEN
         body = problem(status, _code_of(error), str(error) or "There is nothing at this address.")
+    elif isinstance(error, RequestDataTooBig):
+        body = problem(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            BodyTooLargeError.code,
+            f"The body is longer than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes.",
+        )
     elif isinstance(error, OperationalError):
         body = problem(
             HTTPStatus.SERVICE_UNAVAILABLE,

@@ -11,7 +11,7 @@ from core.encrypted_fields import EncryptedTextField
 from core.ids import uuid7
 from core.window import Window
 from loaders.models import Loader, LoaderVersion
-from loaders.policies import PurgeStrategy
+from loaders.policies import REPLACE_KEYS, PurgeStrategy
 
 
 class RunStatus(models.TextChoices):
@@ -90,9 +90,13 @@ class LoadHistory(models.Model):
     )
     attempt = models.PositiveIntegerField(default=1)
     purge_strategy = models.CharField(
-        max_length=32, choices=PurgeStrategy.choices, default=PurgeStrategy.FAIL_ON_DUPLICATE
+        max_length=32,
+        choices=[*PurgeStrategy.choices, REPLACE_KEYS],
+        default=PurgeStrategy.FAIL_ON_DUPLICATE,
     )
     source_db_code = models.CharField("source", max_length=64)
+    """Empty where the signals were posted."""
+
     replica_name = models.CharField("replica", max_length=255, blank=True)
     start_time = models.DateTimeField("started")
     claimed_at = models.DateTimeField(null=True)

@@ -19,7 +19,12 @@ from loaders.services.evidence import (
     renew_evidence,
     waiting_packs,
 )
-from loaders.services.fitness import approved_definition, check_source, report_tampering
+from loaders.services.fitness import (
+    approved_definition,
+    approved_for_posts,
+    check_source,
+    report_tampering,
+)
 from loaders.services.following import follow_events
 from loaders.services.governance import export_governance_report, governance_report
 from loaders.services.interchange import export_loader, import_loaders
@@ -36,6 +41,7 @@ from loaders.services.watermark import move_watermark
 __all__ = [
     "approve",
     "approved_definition",
+    "approved_for_posts",
     "archive_loader",
     "check_source",
     "copy_loader",

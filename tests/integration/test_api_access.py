@@ -99,6 +99,9 @@ ENDPOINTS: dict[str, dict[str, frozenset[Role]]] = {
     "res/loaders/loaders": {"GET": ALL},
     "res/loaders/ORDERS": {"GET": ALL},
     "signals/query": {"GET": ALL},
+    "signals/export": {"GET": ALL},
+    "res/signals/bulk": {"POST": EDITORS},
+    "res/signals/signal/ORDERS": {"GET": ALL},
 }
 OPEN = {"auth/login", "auth/refresh"}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
