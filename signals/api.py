@@ -1,4 +1,24 @@
-"""REST endpoint of the signals query (spec 8, 10)."""
+"""REST endpoint of the signals query (spec 8, 10; seed 003 sprint 3). User's guide: docs/signals.md.
+
+    GET signals/query?loaderCode&fromEpoch&toEpoch
+        [&segmentCode=...]      repeatable, up to 20 combinations; none means all
+        [&aggregation=raw]      raw | avg | sum | min | max
+        [&bucket=1h]            1m | 5m | 15m | 1h | 1d; needed with any aggregation but raw
+        [&groupBy=segment]      buckets a segment; needs segmentCode
+        [&limit=10000]          points at most, up to 100,000; more are reduced to it
+        [&value=avgVal]         what the reduction draws: recCount, valueCount, sumVal, avgVal,
+                                maxVal, minVal; by default that of the aggregation, avgVal for raw
+
+    {"loaderCode", "timeRange": {"from", "to"}, "aggregation", "bucket", "value",
+     "reduced": true, "method": "LTTB", "reducedBy": "segment" | "all", "pointsBefore": 1051200,
+     "dataPoints": [{"timestamp", "segmentCode", "recCount", "valueCount", "sumVal", "avgVal",
+                     "maxVal", "minVal"}, ...]}
+
+Points come in order of time, then segment. `segmentCode` stands in raw points and in those of
+`groupBy=segment`. Unless `reduced`, `method` and `reducedBy` are null and `pointsBefore` is how
+many points there are. A bucket without signals has no point. The answer has an ETag: sent back as
+`If-None-Match` it is answered with 304 as long as nothing was committed.
+"""
 
 from __future__ import annotations
 
