@@ -9,6 +9,7 @@ from pathlib import Path
 
 from core.env import ConfigurationError
 from core.log_setup import configure_structlog, logging_config
+from loaderportal.api_schema import SETTINGS as SPECTACULAR_SETTINGS  # noqa: F401 - drf-spectacular
 from loaderportal.configuration import load
 from loaderportal.console import UNFOLD  # noqa: F401 - read by django-unfold
 
@@ -78,6 +79,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "rest_framework_simplejwt.token_blacklist",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "knox",
     "axes",
     "simple_history",
@@ -205,6 +208,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["core.api.json.CamelCaseParser"],
     "DEFAULT_PAGINATION_CLASS": "core.api.pagination.NewestFirstPagination",
     "EXCEPTION_HANDLER": "core.api.problems.problem_response",
+    "DEFAULT_SCHEMA_CLASS": "accounts.api_schema.RoleSchema",
     "UNAUTHENTICATED_USER": None,
 }
 SIMPLE_JWT = {

@@ -17,7 +17,8 @@ from core.errors import PortalError
 
 CONTENT_TYPE = "application/problem+json"
 
-_CODES: dict[type[Exception], str] = {
+DATABASE_UNAVAILABLE = "DATABASE_UNAVAILABLE"
+CODES: dict[type[Exception], str] = {
     exceptions.NotAuthenticated: "NOT_AUTHENTICATED",
     exceptions.AuthenticationFailed: "AUTHENTICATION_FAILED",
     exceptions.PermissionDenied: "PERMISSION_DENIED",
@@ -31,6 +32,7 @@ _CODES: dict[type[Exception], str] = {
     exceptions.Throttled: "TOO_MANY_REQUESTS",
     exceptions.ValidationError: "VALIDATION_FAILED",
 }
+"""Stable codes of what Django and DRF raise; those of the product stand at its own errors."""
 
 
 def problem(
@@ -77,7 +79,7 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
     elif isinstance(error, OperationalError):
         body = problem(
             HTTPStatus.SERVICE_UNAVAILABLE,
-            "DATABASE_UNAVAILABLE",
+            DATABASE_UNAVAILABLE,
             "The portal's database does not answer. Try again later.",
         )
     else:
@@ -87,8 +89,8 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
 
 def _code_of(error: Exception) -> str:
     for kind in type(error).__mro__:
-        if kind in _CODES:
-            return _CODES[kind]
+        if kind in CODES:
+            return CODES[kind]
     return "INTERNAL_ERROR"
 
 

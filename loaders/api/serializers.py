@@ -98,6 +98,8 @@ class LoaderAnswer(LoaderBody):
 class LoaderWithSql(LoaderAnswer):
     """A loader as it is shown to somebody who may see its SQL."""
 
+    only_for_some = frozenset({"loader_sql"})
+
     class Meta(LoaderAnswer.Meta):
         fields = (*LoaderAnswer.Meta.fields, "loader_sql")
 
@@ -138,7 +140,7 @@ class VersionAnswer(serializers.ModelSerializer[LoaderVersion]):
 
     class Meta:
         model = LoaderVersion
-        fields = (
+        fields: tuple[str, ...] = (
             "loader_code",
             "number",
             "decision",
