@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from rest_framework.pagination import BasePagination
 from rest_framework.serializers import BaseSerializer
 
 from core.errors import PortalError
@@ -39,8 +38,6 @@ class Operation:
     body: type[BaseSerializer[Any]] | None = None
     body_is_optional: bool = False
     """Whether no body at all will do."""
-    pages: type[BasePagination] | None = None
-    """How the answer is divided into pages, where the view is no ListEndpoint."""
     errors: Iterable[type[PortalError]] = ()
     has_etag: bool = False
     """Whether the answer carries an ETag."""

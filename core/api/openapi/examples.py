@@ -93,7 +93,7 @@ def example_of(schema: Mapping[str, Any], schemas: Mapping[str, Any], name: str 
 
 def _simple(schema: Mapping[str, Any], schemas: Mapping[str, Any], name: str) -> Any:
     if "enum" in schema:
-        return schema["default"] if schema.get("default") in schema["enum"] else schema["enum"][0]
+        return schema.get("default", schema["enum"][0])
     if name in BY_NAME:
         return BY_NAME[name]
     if schema.get("type") == "array":

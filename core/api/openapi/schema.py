@@ -107,7 +107,7 @@ class EndpointSchema(AutoSchema):  # type: ignore[misc] # drf-spectacular is not
         its page."""
         if self.method != "GET":
             return []
-        paginator: Any = self.view.pagination_class if self.is_page else self.operation.pages
+        paginator: Any = self.view.pagination_class if self.is_page else None
         named = [self.view.parameters, *([paginator.parameters] if paginator else [])]
         return [serializer for serializer in named if serializer().fields]
 
@@ -190,7 +190,7 @@ class EndpointSchema(AutoSchema):  # type: ignore[misc] # drf-spectacular is not
             errors += self.signing_in
             general += [(401, "NOT_AUTHENTICATED"), (401, "AUTHENTICATION_FAILED")]
             general += [(403, "PERMISSION_DENIED")]
-        if self._path_variables() or self.is_page or operation.pages:
+        if self._path_variables() or self.is_page:
             general.append((404, "NOT_FOUND"))
         if self.method in WITH_BODY:
             general += [(400, "MALFORMED_BODY"), (415, "UNSUPPORTED_MEDIA_TYPE")]
