@@ -23,7 +23,7 @@ from execution import api as execution
 from execution import api_coverage as coverage
 from execution import api_outputs as outputs
 from execution import api_trials as trials
-from loaderportal import health
+from loaderportal import api_document, health
 from loaders.api import events, governance
 from loaders.api import teams as grants
 from loaders.api import views as loaders
@@ -123,6 +123,8 @@ urlpatterns = [
     _endpoint("governance", governance.GovernanceReport),
     _endpoint("events", events.EventList),
     _endpoint("signals/query", signals.SignalsQueryView),
+    re_path(rf"^{API}schema/?$", api_document.ApiDocument.as_view(), name="api-document"),
+    re_path(r"^api/docs/?$", api_document.api_page, name="api-page"),
 ]
 
 

@@ -38,6 +38,9 @@ class Operation:
     body: type[BaseSerializer[Any]] | None = None
     body_is_optional: bool = False
     """Whether no body at all will do."""
+    files: tuple[str, ...] = ()
+    """Media types that the answer comes in besides JSON, or instead of it where there is no
+    `answer`."""
     errors: Iterable[type[PortalError]] = ()
     has_etag: bool = False
     """Whether the answer carries an ETag."""

@@ -90,6 +90,7 @@ ENDPOINTS: dict[str, dict[str, frozenset[Role]]] = {
     "events": {"GET": ALL},
     "governance": {"GET": ALL},
     "signals/query": {"GET": ALL},
+    "schema": {"GET": ALL},
 }
 OPEN = {"auth/login", "auth/refresh"}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from django.core.exceptions import FieldDoesNotExist
 from drf_spectacular.drainage import warn
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import get_doc
@@ -26,12 +27,14 @@ from core.api.idempotency import (
 )
 from core.api.openapi.problems import answer_of, codes_of
 from core.api.operations import Operation
-from core.api.serializers import SeveralField, Strict
+from core.api.serializers import NumberedPageParameters, SeveralField, Strict
 from core.api.throttle import TooManyRequestsError
 from core.errors import PortalError
+from core.keyring import DecryptionError
 
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _SEVERAL = "One or several, by commas or by naming the parameter again."
+_FILES: dict[str, dict[str, str]] = {"application/yaml": {}, "text/csv": {"type": "string"}}
 _ANSWERED = (
     IdempotencyKeyInvalidError,
     IdempotencyKeyReusedError,
@@ -156,6 +159,9 @@ class EndpointSchema(AutoSchema):  # type: ignore[misc] # drf-spectacular is not
         )
         answer["description"] = operation.summary
         answer["headers"] = dict(self._answer_headers())
+        for media_type in operation.files:
+            form = _FILES.get(media_type, {"type": "string", "format": "binary"})
+            answer.setdefault("content", {})[media_type] = {"schema": form}
         answers = {status: answer}
         if operation.takes_if_none_match:
             headers = {"ETag": {"$ref": "#/components/headers/ETag"}, **_CORRELATION}
@@ -190,7 +196,9 @@ class EndpointSchema(AutoSchema):  # type: ignore[misc] # drf-spectacular is not
             errors += self.signing_in
             general += [(401, "NOT_AUTHENTICATED"), (401, "AUTHENTICATION_FAILED")]
             general += [(403, "PERMISSION_DENIED")]
-        if self._path_variables() or self.is_page:
+        if self._path_variables():
+            errors.append(DecryptionError)
+        if self._path_variables() or self.is_page or self._is_numbered():
             general.append((404, "NOT_FOUND"))
         if self.method in WITH_BODY:
             general += [(400, "MALFORMED_BODY"), (415, "UNSUPPORTED_MEDIA_TYPE")]
@@ -199,6 +207,9 @@ class EndpointSchema(AutoSchema):  # type: ignore[misc] # drf-spectacular is not
         if self.method == "POST" and self.view.repetition is Repetition.REFUSED:
             errors.append(IdempotencyKeyNotAcceptedError)
         return codes_of(errors, general)
+
+    def _is_numbered(self) -> bool:
+        return self.method == "GET" and issubclass(self.view.parameters, NumberedPageParameters)
 
     # --- serializers ------------------------------------------------------------------------------
 
@@ -214,9 +225,12 @@ class EndpointSchema(AutoSchema):  # type: ignore[misc] # drf-spectacular is not
         return super()._map_serializer_field(field, direction, bypass_extensions)
 
     def _get_serializer_field_meta(self, field: Any, direction: Any) -> dict[str, Any]:
-        """What is left out where a person or version is missing, is null in the answer."""
+        """What is left out where a person or version is missing, is null in the answer, and so is
+        what the column may lack."""
         meta: dict[str, Any] = super()._get_serializer_field_meta(field, direction)
-        if direction == "response" and getattr(field, "default", ...) is None:
+        if direction == "response" and (
+            getattr(field, "default", ...) is None or _column_may_be_null(field)
+        ):
             meta["nullable"] = True
         return meta
 
@@ -232,6 +246,22 @@ class EndpointSchema(AutoSchema):  # type: ignore[misc] # drf-spectacular is not
         elif isinstance(serializer, Strict) and isinstance(serializer, serializers.Serializer):
             schema["additionalProperties"] = False
         return schema
+
+
+def _column_may_be_null(field: Any) -> bool:
+    """Whether the column that a field of a model's serializer shows may be NULL."""
+    model: Any = getattr(getattr(field.parent, "Meta", None), "model", None)
+    for name in getattr(field, "source_attrs", ()) if model else ():
+        try:
+            column = model._meta.get_field(name)  # noqa: SLF001 - Django documents it
+        except FieldDoesNotExist:
+            return False
+        if column.concrete and column.null:
+            return True
+        model = column.related_model
+        if model is None:
+            return False
+    return False
 
 
 _CORRELATION = {"X-Correlation-ID": {"$ref": "#/components/headers/CorrelationId"}}
