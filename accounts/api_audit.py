@@ -10,6 +10,7 @@ from rest_framework import serializers
 from accounts.audit_trail import audit_events
 from accounts.roles import Permission
 from audit.models import AuditEvent
+from core.api.operations import Operation
 from core.api.pagination import LatestFirstPagination
 from core.api.serializers import Parameters, span_error
 from core.api.views import ListEndpoint
@@ -61,6 +62,7 @@ class AuditTrail(ListEndpoint[AuditEvent]):
     `from` and `to`."""
 
     needs = {"GET": Permission.READ_AUDIT}
+    operations = {"GET": Operation("listAuditEvents", "Read the audit trail")}
 
     parameters = AuditParameters
     serializer_class = AuditAnswer

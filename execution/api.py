@@ -13,13 +13,18 @@ from rest_framework.response import Response
 
 from accounts.object_access import reachable
 from accounts.roles import Permission, User, may
+from core.api.operations import Operation
 from core.api.pagination import CursorPages
 from core.api.serializers import Parameters, SeveralField, Strict, span_error
 from core.api.views import Endpoint, ListEndpoint, valid_body
+from execution.api_answers import RUN_ERRORS, AcceptedAnswer
+from execution.exceptions import ExecutionNotFoundError, NotCancellableError
 from execution.models import LoadHistory, RunStatus, Trigger
 from execution.requesters import asked_for_by
 from execution.services import disable_and_cancel, no_execution, request_cancel, run_now
 from loaders.api import views as loaders
+from loaders.api.serializers import LoaderAnswer
+from loaders.exceptions import DefinitionChangedError, LoaderArchivedError, LoaderNotFoundError
 from loaders.services import get_loader
 
 _ENCRYPTED = ("source_error", "stack_trace")
@@ -28,6 +33,8 @@ _ENTITLED = frozenset({*_ENCRYPTED, "replica_name", "capture"})
 
 class ExecutionRow(serializers.ModelSerializer[LoadHistory]):
     """An execution in a list. `recordsIngested` is the same figure as `recordsLoaded`."""
+
+    only_for_some = _ENTITLED
 
     execution_id = serializers.UUIDField(source="id")
     loader_code = serializers.CharField(source="loader_id")
@@ -97,7 +104,7 @@ class ExecutionAnswer(ExecutionRow):
 
     source_error = serializers.CharField()
     stack_trace = serializers.CharField()
-    capture = serializers.JSONField()
+    capture = serializers.DictField(allow_null=True)
 
     class Meta(ExecutionRow.Meta):
         fields = (*ExecutionRow.Meta.fields, "capture", *_ENCRYPTED)
@@ -159,6 +166,9 @@ class ExecutionList(ListEndpoint[LoadHistory]):
     """Executions of all loaders, the latest first."""
 
     needs = {"GET": Permission.VIEW}
+    operations = {
+        "GET": Operation("listExecutions", "List executions", errors=(LoaderNotFoundError,))
+    }
 
     parameters: type[Parameters] = ExecutionFilter
     serializer_class = ExecutionRow
@@ -180,6 +190,15 @@ class ExecutionList(ListEndpoint[LoadHistory]):
 class LoaderHistory(ExecutionList):
     """Executions of one loader, the latest first."""
 
+    operations = {
+        "GET": Operation(
+            "listLoaderHistory",
+            "List a loader's executions",
+            tag="executions",
+            errors=(LoaderNotFoundError,),
+        )
+    }
+
     parameters = HistoryFilter
 
 
@@ -187,6 +206,15 @@ class ExecutionDetail(Endpoint):
     """One execution."""
 
     needs = {"GET": Permission.VIEW}
+    operations = {
+        "GET": Operation(
+            "getExecution",
+            "Read an execution",
+            "What the source said, traces and replica are there for those who may see SQL.",
+            answer=ExecutionAnswer,
+            errors=(ExecutionNotFoundError,),
+        )
+    }
 
     def get(self, request: Request, execution_id: UUID) -> Response:
         execution = _execution(execution_id, request.user)
@@ -197,6 +225,16 @@ class ExecutionCancel(Endpoint):
     """Ask a running execution to stop."""
 
     needs = {"POST": Permission.RUN}
+    operations = {
+        "POST": Operation(
+            "cancelExecution",
+            "Cancel an execution",
+            "The query is stopped at the source, and nothing is written.",
+            answer=ExecutionAnswer,
+            status=202,
+            errors=(ExecutionNotFoundError, NotCancellableError),
+        )
+    }
 
     def post(self, request: Request, execution_id: UUID) -> Response:
         execution = _execution(execution_id, request.user)
@@ -211,6 +249,16 @@ class LoaderRun(Endpoint):
     """Start the loader's next window now; does not wait for it."""
 
     needs = {"POST": Permission.RUN}
+    operations = {
+        "POST": Operation(
+            "runLoader",
+            "Start a run",
+            tag="executions",
+            answer=AcceptedAnswer,
+            status=202,
+            errors=RUN_ERRORS,
+        )
+    }
 
     def post(self, request: Request, code: str) -> Response:
         loader = get_loader(code, user=request.user)
@@ -226,6 +274,19 @@ class DisableBody(Strict):
 class LoaderDisable(loaders.LoaderDisable):
     """Let no new run start; with `cancelRuns`, those under way stop as well."""
 
+    operations = {
+        "POST": Operation(
+            "disableLoader",
+            "Disable a loader",
+            body=DisableBody,
+            body_is_optional=True,
+            answer=LoaderAnswer,
+            has_etag=True,
+            takes_if_match=True,
+            errors=(LoaderNotFoundError, LoaderArchivedError, DefinitionChangedError),
+        )
+    }
+
     def post(self, request: Request, code: str) -> Response:
         if not valid_body(DisableBody, request)["cancel_runs"]:
             return super().post(request, code)
@@ -236,14 +297,7 @@ class LoaderDisable(loaders.LoaderDisable):
 
 def accepted(history: LoadHistory) -> Response:
     """The answer to a request that started an execution."""
-    return Response(
-        {
-            "execution_id": history.pk,
-            "status": history.status,
-            "start_time": history.start_time,
-        },
-        status=status.HTTP_202_ACCEPTED,
-    )
+    return Response(AcceptedAnswer(history).data, status=status.HTTP_202_ACCEPTED)
 
 
 def _execution(execution_id: UUID, user: User) -> LoadHistory:

@@ -13,16 +13,19 @@ from rest_framework.response import Response
 
 from accounts.object_access import reachable
 from accounts.roles import Permission
+from core.api.operations import Operation
 from core.api.pagination import CursorPages
 from core.api.serializers import Parameters, SeveralField, Strict, span_error
 from core.api.views import Endpoint, ListEndpoint, valid_body
 from core.window import Window
-from execution.coverage import GAPS, Interval
+from execution.api_answers import CoverageAnswer
+from execution.coverage import GAPS
+from execution.exceptions import GapNotFoundError, WaiverNotFoundError, WaiverWithdrawnError
 from execution.models import Gap, GapWaiver, no_gap, read_gap_id
 from execution.services import read_coverage, waive_gaps, withdraw_waiver
 from execution.services.coverage_reading import MOST_INTERVALS
 from execution.services.waiving import get_waiver
-from loaders.exceptions import LoaderNotFoundError
+from loaders.exceptions import LoaderArchivedError, LoaderNotFoundError
 from loaders.models import Loader
 from loaders.services import get_loader
 
@@ -122,6 +125,12 @@ class WaiverAnswer(serializers.ModelSerializer[GapWaiver]):
         )
 
 
+class WaiversAnswer(serializers.Serializer[Any]):
+    """The waivers that were made: one for each gap in the stretch."""
+
+    results = WaiverAnswer(many=True)
+
+
 class GapPagination(CursorPages):
     """Newest stretch first."""
 
@@ -135,6 +144,9 @@ class GapList(ListEndpoint[Gap]):
     """Gaps of all loaders, newest first."""
 
     needs = {"GET": Permission.VIEW}
+    operations = {
+        "GET": Operation("listGaps", "List gaps", tag="coverage", errors=(LoaderNotFoundError,))
+    }
     parameters: type[Parameters] = GapFilter
     serializer_class = GapAnswer
     pagination_class = GapPagination
@@ -160,6 +172,12 @@ class GapList(ListEndpoint[Gap]):
 class LoaderGapList(GapList):
     """Gaps of one loader, newest first."""
 
+    operations = {
+        "GET": Operation(
+            "listLoaderGaps", "List a loader's gaps", tag="coverage", errors=(LoaderNotFoundError,)
+        )
+    }
+
     parameters = LoaderGapFilter
 
 
@@ -167,6 +185,18 @@ class GapWaive(Endpoint):
     """Waive a gap, saying why."""
 
     needs = {"POST": Permission.MEND_COVERAGE}
+    operations = {
+        "POST": Operation(
+            "waiveGap",
+            "Waive a gap",
+            "It is counted as a gap no more, and no scan loads it.",
+            tag="coverage",
+            body=ReasonBody,
+            answer=WaiversAnswer,
+            status=201,
+            errors=(GapNotFoundError, LoaderArchivedError),
+        )
+    }
 
     def post(self, request: Request, gap: str) -> Response:
         code, window = read_gap_id(gap)
@@ -182,6 +212,17 @@ class LoaderWaive(Endpoint):
     """Waive what of a stretch is a gap, saying why."""
 
     needs = {"POST": Permission.MEND_COVERAGE}
+    operations = {
+        "POST": Operation(
+            "waiveStretch",
+            "Waive what of a stretch is a gap",
+            tag="coverage",
+            body=StretchBody,
+            answer=WaiversAnswer,
+            status=201,
+            errors=(LoaderNotFoundError, GapNotFoundError, LoaderArchivedError),
+        )
+    }
 
     def post(self, request: Request, code: str) -> Response:
         body = valid_body(StretchBody, request)
@@ -194,6 +235,11 @@ class WaiverList(ListEndpoint[GapWaiver]):
     """Waivers of a loader, newest first, withdrawn ones too."""
 
     needs = {"GET": Permission.VIEW}
+    operations = {
+        "GET": Operation(
+            "listWaivers", "List a loader's waivers", tag="coverage", errors=(LoaderNotFoundError,)
+        )
+    }
     serializer_class = WaiverAnswer
 
     def get_queryset(self) -> QuerySet[GapWaiver]:
@@ -206,6 +252,17 @@ class WaiverWithdraw(Endpoint):
     """Take a waiver back, saying why."""
 
     needs = {"POST": Permission.MEND_COVERAGE}
+    operations = {
+        "POST": Operation(
+            "withdrawWaiver",
+            "Take a waiver back",
+            "What it covered is a gap again, unless something was loaded since.",
+            tag="coverage",
+            body=ReasonBody,
+            answer=WaiverAnswer,
+            errors=(WaiverNotFoundError, WaiverWithdrawnError, LoaderArchivedError),
+        )
+    }
 
     def post(self, request: Request, waiver_id: str) -> Response:
         get_waiver(UUID(waiver_id), user=request.user)
@@ -218,6 +275,15 @@ class LoaderCoverage(Endpoint):
     """A loader's coverage: every instant of the range in exactly one interval."""
 
     needs = {"GET": Permission.VIEW}
+    operations = {
+        "GET": Operation(
+            "getCoverage",
+            "Read a loader's coverage",
+            tag="coverage",
+            answer=CoverageAnswer,
+            errors=(LoaderNotFoundError,),
+        )
+    }
     parameters = CoverageFilter
 
     def get(self, request: Request, code: str) -> Response:
@@ -229,28 +295,17 @@ class LoaderCoverage(Endpoint):
             end=wanted.get("to_time"),
             most=wanted["max_intervals"],
         )
-        return Response(
-            {
-                "loader_code": loader.loader_code,
-                "watermark": loader.state.last_load_timestamp,
-                "from_time": reading and reading.stretch.start,
-                "to_time": reading and reading.stretch.end,
-                "is_condensed": reading is not None and reading.is_condensed,
-                "intervals": [_interval(one) for one in reading.intervals] if reading else [],
-            }
-        )
-
-
-def _interval(interval: Interval) -> dict[str, Any]:
-    return {
-        "from_time": interval.window.start,
-        "to_time": interval.window.end,
-        "state": interval.state,
-        "rec_count": interval.rec_count,
-        "execution_id": interval.load_history_id,
-    }
+        coverage = {
+            "loader_code": loader.loader_code,
+            "watermark": loader.state.last_load_timestamp,
+            "from_time": reading and reading.stretch.start,
+            "to_time": reading and reading.stretch.end,
+            "is_condensed": reading is not None and reading.is_condensed,
+            "intervals": reading.intervals if reading else [],
+        }
+        return Response(CoverageAnswer(coverage).data)
 
 
 def _waive(request: Request, loader: Loader, window: Window, reason: str) -> Response:
     waivers = waive_gaps(user=request.user, loader=loader, window=window, reason=reason)
-    return Response({"results": WaiverAnswer(waivers, many=True).data}, status.HTTP_201_CREATED)
+    return Response(WaiversAnswer({"results": waivers}).data, status.HTTP_201_CREATED)

@@ -1,5 +1,4 @@
-"""Settings of drf-spectacular, and the OpenAPI document as a text: `python -m
-loaderportal.api_schema` prints it."""
+"""Settings of drf-spectacular: what the OpenAPI document says of the API as a whole."""
 
 from __future__ import annotations
 

@@ -78,6 +78,9 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         shown = [_entry(item, request) for item in items if may(request.user, item.permission)]
         if shown:
             groups.append({"title": title, "items": shown})
+    if may(request.user, Permission.VIEW):
+        api = {"title": "API", "icon": "api", "link": reverse("api-page")}
+        groups.append({"items": [api]})
     return groups
 
 

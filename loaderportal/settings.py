@@ -211,6 +211,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "core.api.problems.problem_response",
     "DEFAULT_SCHEMA_CLASS": "accounts.api_schema.RoleSchema",
     "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,  # `?format=` is a parameter like any other
 }
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),

@@ -26,7 +26,7 @@ from execution import api_metrics as metrics
 from execution import api_operation as operation
 from execution import api_outputs as outputs
 from execution import api_trials as trials
-from loaderportal import health
+from loaderportal import api_document, health
 from loaders.api import events, governance, seed_paths
 from loaders.api import teams as grants
 from loaders.api import views as loaders
@@ -141,6 +141,8 @@ urlpatterns = [
     _endpoint("signals/export", downloads.SignalsExport),
     _endpoint("res/signals/bulk", external.SignalsBulk),
     _endpoint(f"res/signals/signal/{_CODE}", downloads.SignalList),
+    re_path(rf"^{API}schema/?$", api_document.ApiDocument.as_view(), name="api-document"),
+    re_path(r"^api/docs/?$", api_document.api_page, name="api-page"),
 ]
 
 

@@ -1,4 +1,6 @@
-"""REST endpoint of the signals query (spec 8, 10; seed 003 sprint 3). User's guide: docs/signals.md.
+"""REST endpoint of the signals query (spec 8, 10; seed 003 sprint 3).
+
+User guide: docs/signals.md.
 
     GET signals/query?loaderCode&fromEpoch&toEpoch
         [&segmentCode=...]      repeatable, up to 20 combinations; none means all
@@ -22,14 +24,19 @@ many points there are. A bucket without signals has no point. The answer has an 
 
 from __future__ import annotations
 
+from typing import Any
+
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.roles import Permission
+from core.api.operations import Operation
 from core.api.serializers import Parameters
 from core.api.views import Endpoint
+from loaders.exceptions import LoaderNotFoundError
 from loaders.services import get_loader
+from signals.exceptions import QueryInvalidError
 from signals.query import (
     DEFAULT_LIMIT,
     Aggregation,
@@ -54,10 +61,53 @@ class QueryParameters(Parameters):
     limit = serializers.IntegerField(default=DEFAULT_LIMIT)
 
 
+class RangeAnswer(serializers.Serializer[Any]):
+    """`[from, to)` in seconds since 1970."""
+
+    to = serializers.IntegerField()
+
+    def get_fields(self) -> dict[str, Any]:
+        """`from` is a word of the language."""
+        return {"from": serializers.IntegerField(), **super().get_fields()}
+
+
+class PointAnswer(serializers.Serializer[Any]):
+    """A signal, or a bucket of them by its start; `segmentCode` is there for signals only."""
+
+    only_for_some = frozenset({"segment_code"})
+
+    timestamp = serializers.IntegerField()
+    segment_code = serializers.UUIDField(required=False)
+    rec_count = serializers.IntegerField(allow_null=True)
+    value_count = serializers.IntegerField(allow_null=True)
+    sum_val = serializers.FloatField(allow_null=True)
+    avg_val = serializers.FloatField(allow_null=True)
+    max_val = serializers.FloatField(allow_null=True)
+    min_val = serializers.FloatField(allow_null=True)
+
+
+class SignalsAnswer(serializers.Serializer[Any]):
+    """The points in the order of time."""
+
+    loader_code = serializers.CharField()
+    time_range = RangeAnswer()
+    aggregation = serializers.ChoiceField([one.value for one in Aggregation])
+    bucket = serializers.ChoiceField([one.value for one in Bucket], allow_null=True)
+    data_points = PointAnswer(many=True)
+
+
 class SignalsQueryView(Endpoint):
     """Signals of one loader over a range."""
 
     needs = {"GET": Permission.VIEW}
+    operations = {
+        "GET": Operation(
+            "querySignals",
+            "Read signals over a range",
+            answer=SignalsAnswer,
+            errors=(LoaderNotFoundError, QueryInvalidError),
+        )
+    }
     parameters = QueryParameters
 
     def get(self, request: Request) -> Response:

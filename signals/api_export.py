@@ -80,7 +80,6 @@ class SignalList(Endpoint):
             f"At most {MOST_LISTED:,}; a range with more is refused. `signals/query` reduces or "
             "aggregates, `signals/export` gives all of them as a file.",
             answer=SignalListAnswer,
-            parameters=RangeParameters,
             tag="signals",
             errors=(LoaderNotFoundError, QueryInvalidError),
         )
@@ -120,7 +119,7 @@ class SignalsExport(Endpoint):
         "GET": Operation(
             "exportSignals",
             "Download signals of a loader",
-            parameters=ExportParameters,
+            files=("text/csv", "application/vnd.apache.parquet"),
             tag="signals",
             errors=(LoaderNotFoundError, QueryInvalidError, ExportTooLargeError, ExportBusyError),
         )

@@ -28,6 +28,19 @@ class DataclassAnswer(serializers.Serializer[Any]):
     declare further ones, or some of them in another form."""
 
     shows: ClassVar[Any]
+    _by_dataclass: ClassVar[dict[Any, type[DataclassAnswer]]] = {}
+    """Which answer stands for a dataclass inside another: the one declared first, or one made."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls._by_dataclass.setdefault(cls.shows, cls)
+
+    @classmethod
+    def showing(cls, dataclass: Any) -> type[DataclassAnswer]:
+        """The answer that stands for the dataclass."""
+        if dataclass not in cls._by_dataclass:
+            type(f"{dataclass.__name__}Answer", (DataclassAnswer,), {"shows": dataclass})
+        return cls._by_dataclass[dataclass]
 
     def get_fields(self) -> dict[str, Any]:
         hints = get_type_hints(self.shows)
@@ -47,9 +60,7 @@ def field_of(hint: Any, *, allow_null: bool = False) -> serializers.Field[Any, A
         choices = [member.value for member in hint]
         return serializers.ChoiceField(choices=choices, allow_null=allow_null)
     if is_dataclass(hint):
-        name = f"{getattr(hint, '__name__', '')}Answer"
-        answer: type[DataclassAnswer] = type(name, (DataclassAnswer,), {"shows": hint})
-        return answer(allow_null=allow_null)
+        return DataclassAnswer.showing(hint)(allow_null=allow_null)
     return _collection(hint, allow_null=allow_null)
 
 

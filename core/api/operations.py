@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from rest_framework.pagination import BasePagination
 from rest_framework.serializers import BaseSerializer
 
 from core.errors import PortalError
@@ -26,8 +25,8 @@ class Operation:
 
     `id` is stable: generated clients name their functions by it. `description` is the view's
     docstring unless given. `answer` is the form of the answer of `status`; none for 204, and for
-    GET of a ListEndpoint the page of its `serializer_class`. `body` and `parameters` are the
-    serializers that check the body and what stands behind the question mark. `errors` are those
+    GET of a ListEndpoint the page of its `serializer_class`. `body` is the
+    serializer that checks the body. `errors` are those
     that this operation can be answered with, besides those that any operation of its kind can.
     """
 
@@ -39,9 +38,9 @@ class Operation:
     body: type[BaseSerializer[Any]] | None = None
     body_is_optional: bool = False
     """Whether no body at all will do."""
-    parameters: type[BaseSerializer[Any]] | None = None
-    pages: type[BasePagination] | None = None
-    """How the answer is divided into pages, where the view is no ListEndpoint."""
+    files: tuple[str, ...] = ()
+    """Media types that the answer comes in besides JSON, or instead of it where there is no
+    `answer`."""
     errors: Iterable[type[PortalError]] = ()
     has_etag: bool = False
     """Whether the answer carries an ETag."""

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.roles import Permission
+from audit.exceptions import EventCursorInvalidError, EventsExpiredError, EventsReplacedError
 from audit.models import LoaderEvent
 from audit.outbox import position_of
+from core.api.operations import Operation
 from core.api.serializers import Parameters, SeveralField
 from core.api.views import Endpoint
 from loaders import services
+from loaders.exceptions import LoaderNotFoundError
 
 
 class EventParameters(Parameters):
@@ -48,10 +53,31 @@ class EventAnswer(serializers.ModelSerializer[LoaderEvent]):
         return position_of(event).cursor()
 
 
+class EventPageAnswer(serializers.Serializer[Any]):
+    """Events, and where to go on behind them."""
+
+    results = EventAnswer(many=True)
+    next = serializers.CharField()
+    has_more = serializers.BooleanField()
+
+
 class EventList(Endpoint):
     """Events behind a cursor, oldest first; `next` is always given. No call waits for events."""
 
     needs = {"GET": Permission.VIEW}
+    operations = {
+        "GET": Operation(
+            "listEvents",
+            "Follow events",
+            answer=EventPageAnswer,
+            errors=(
+                LoaderNotFoundError,
+                EventCursorInvalidError,
+                EventsExpiredError,
+                EventsReplacedError,
+            ),
+        )
+    }
     parameters = EventParameters
 
     def get(self, request: Request) -> Response:
@@ -63,10 +89,5 @@ class EventList(Endpoint):
             kinds=asked["kind"],
             loader_code=asked["loader_code"],
         )
-        return Response(
-            {
-                "results": EventAnswer(page.events, many=True).data,
-                "next": page.next.cursor(),
-                "has_more": page.has_more,
-            }
-        )
+        told = {"results": page.events, "next": page.next.cursor(), "has_more": page.has_more}
+        return Response(EventPageAnswer(told).data)

@@ -11,11 +11,9 @@ from loaders.api.answers import (
     VerdictAnswer,
     VersionDetailAnswer,
 )
-from loaders.api.filters import LoaderFilter
 from loaders.api.serializers import (
     CopyBody,
     DecisionBody,
-    DiffParameters,
     LoaderAnswer,
     LoaderBody,
     LoaderWithSql,
@@ -43,7 +41,7 @@ from loaders.exceptions import (
 
 _ACT = (LoaderNotFoundError, LoaderArchivedError, DefinitionChangedError)
 
-LIST_LOADERS = Operation("listLoaders", "List loaders", parameters=LoaderFilter)
+LIST_LOADERS = Operation("listLoaders", "List loaders")
 CREATE_LOADER = Operation(
     "createLoader",
     "Add a loader as a draft",
@@ -201,7 +199,6 @@ COMPARE_VERSIONS = Operation(
     "compareLoaderVersions",
     "Compare two versions",
     answer=DiffAnswer,
-    parameters=DiffParameters,
     errors=(LoaderNotFoundError, VersionNotFoundError),
 )
 VALIDATE_SQL = Operation(

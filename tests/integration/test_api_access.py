@@ -102,6 +102,7 @@ ENDPOINTS: dict[str, dict[str, frozenset[Role]]] = {
     "signals/export": {"GET": ALL},
     "res/signals/bulk": {"POST": EDITORS},
     "res/signals/signal/ORDERS": {"GET": ALL},
+    "schema": {"GET": ALL},
 }
 OPEN = {"auth/login", "auth/refresh"}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")

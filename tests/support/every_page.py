@@ -63,12 +63,12 @@ def _endpoints() -> Iterator[tuple[str, Any]]:
     """Each endpoint's address, `loaders/{code}`, and its view."""
     for pattern in get_resolver().url_patterns:
         view = getattr(getattr(pattern, "callback", None), "view_class", None)
-        address = _template(str(pattern.pattern))
+        address = template_of(str(pattern.pattern))
         if address.startswith(API.lstrip("/")):
             yield address.removeprefix(API.lstrip("/")), view
 
 
-def _template(route: str) -> str:
+def template_of(route: str) -> str:
     """`^api/v1/loaders/(?P<code>..)/?$` to `api/v1/loaders/{code}`."""
     done, rest = "", route.removeprefix("^").removesuffix("/?$")
     while (group := _GROUP.search(rest)) is not None:

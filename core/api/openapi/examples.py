@@ -25,7 +25,7 @@ BY_NAME: dict[str, Any] = {
     "contact": "shop@example.com",
     "correlationId": _ID,
     "cursor": "019c1234",
-    "dbCode": "SHOP",
+    "dbCode": "WEBSHOP",
     "dbName": "shop",
     "decidedBy": "ada",
     "description": "Orders by the hour and region.",
@@ -37,7 +37,7 @@ BY_NAME: dict[str, Any] = {
     "fromTime": "2026-01-31T10:00:00Z",
     "grainSeconds": 3600,
     "host": "db.example.com",
-    "loaderCode": "ORDERS_HOURLY",
+    "loaderCode": "ORDERS_BY_HOUR",
     "loaderSql": _SQL,
     "maxQueryPeriodSeconds": 86400,
     "minIntervalSeconds": 600,
@@ -54,7 +54,7 @@ BY_NAME: dict[str, Any] = {
     "requestedBy": "olivia",
     "role": "viewer",
     "segmentMeanings": ["region"],
-    "sourceDatabase": "SHOP",
+    "sourceDatabase": "WEBSHOP",
     "sql": _SQL,
     "submittedBy": "olivia",
     "tags": ["orders"],
@@ -93,8 +93,8 @@ def example_of(schema: Mapping[str, Any], schemas: Mapping[str, Any], name: str 
 
 def _simple(schema: Mapping[str, Any], schemas: Mapping[str, Any], name: str) -> Any:
     if "enum" in schema:
-        return schema["default"] if schema.get("default") in schema["enum"] else schema["enum"][0]
-    if name in BY_NAME:
+        return schema.get("default", schema["enum"][0])
+    if name in BY_NAME and (BY_NAME[name] is not None or schema.get("nullable")):
         return BY_NAME[name]
     if schema.get("type") == "array":
         return [example_of(schema["items"], schemas)]

@@ -19,7 +19,6 @@ from core.api.problems import CONTENT_TYPE
 _METHODS = frozenset({"get", "post", "put", "patch", "delete"})
 _KEYED = "IDEMPOTENCY"
 _USUAL = frozenset(GENERAL) | {"TOKEN_INVALID", "TOKEN_EXPIRED", "TOKEN_REVOKED"}
-_AS_THEY_ARE = frozenset({"page_size"})
 
 
 def only_the_api(endpoints: list[Any]) -> list[Any]:
@@ -41,7 +40,7 @@ def finish(result: dict[str, Any], generator: Any, **_: Any) -> dict[str, Any]:
         components[kind] = shared
     for operation in _operations(result):
         for parameter in operation.get("parameters", ()):
-            if parameter.get("in") == "query" and parameter["name"] not in _AS_THEY_ARE:
+            if parameter.get("in") == "query":
                 parameter["name"] = camelize(parameter["name"])
     _share_answers(result)
     for name in _exemplified(result):
@@ -88,18 +87,20 @@ def _share_answers(result: dict[str, Any]) -> None:
             if texts[(status, json.dumps(answer, sort_keys=True))] < 2:
                 continue
             name = _name(status, answer)
-            if shared.setdefault(name, answer) == answer:
+            if name and shared.setdefault(name, answer) == answer:
                 operation["responses"][status] = {"$ref": f"#/components/responses/{name}"}
     result["components"]["responses"] = dict(sorted(shared.items()))
 
 
 def _name(status: str, answer: dict[str, Any]) -> str:
-    """By the status and the codes that not all of its answers have."""
+    """By the status and the codes that not all of its answers have; empty where those are many."""
     schema = answer["content"][CONTENT_TYPE]["schema"]
     codes = schema["allOf"][1]["properties"]["code"]["enum"]
     phrase = _joined(HTTPStatus(int(status)).phrase)
     keyed = "Keyed" if any(code.startswith(_KEYED) for code in codes) else ""
     own = [_joined(code) for code in codes if not code.startswith(_KEYED) and code not in _USUAL]
+    if len(own) > 3:
+        return ""
     return "".join([phrase, *(word for word in own if word != phrase), keyed])
 
 

@@ -22,16 +22,19 @@ PROBLEM: dict[str, Any] = {
         "title": {"type": "string", "description": "The status in words.", "example": "Not Found"},
         "status": {"type": "integer", "example": 404},
         "code": {"type": "string", "example": "LOADER_NOT_FOUND"},
-        "detail": {"type": "string", "example": "There is no loader ORDERS_HOURLY."},
+        "detail": {"type": "string", "example": "There is no loader ORDERS_BY_HOUR."},
         "correlationId": {
             "type": "string",
             "description": "Under which the logs tell of the request; also in `X-Correlation-ID`.",
             "example": "019c1234-5678-7abc-8def-0123456789ab",
         },
         "errors": {
-            "type": "object",
-            "additionalProperties": True,
-            "description": "What is wrong, by the name of the field.",
+            "description": "What is wrong: by the name of the field, or for `SQL_INVALID` the "
+            "guard's findings.",
+            "oneOf": [
+                {"type": "object", "additionalProperties": True},
+                {"type": "array", "items": {"type": "object", "additionalProperties": True}},
+            ],
         },
         "retryAfter": {"type": "integer", "description": "Seconds to wait before trying again."},
     },
@@ -41,7 +44,7 @@ PROBLEM: dict[str, Any] = {
         "title": "Not Found",
         "status": 404,
         "code": "LOADER_NOT_FOUND",
-        "detail": "There is no loader ORDERS_HOURLY.",
+        "detail": "There is no loader ORDERS_BY_HOUR.",
         "correlationId": "019c1234-5678-7abc-8def-0123456789ab",
     },
 }

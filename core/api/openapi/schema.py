@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from django.core.exceptions import FieldDoesNotExist
 from drf_spectacular.drainage import warn
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import get_doc
@@ -26,12 +27,14 @@ from core.api.idempotency import (
 )
 from core.api.openapi.problems import answer_of, codes_of
 from core.api.operations import Operation
-from core.api.serializers import Strict
+from core.api.serializers import NumberedPageParameters, SeveralField, Strict
 from core.api.throttle import TooManyRequestsError
 from core.errors import PortalError
+from core.keyring import DecryptionError
 
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
-_PAGES = frozenset({"cursor", "page", "page_size"})
+_SEVERAL = "One or several, by commas or by naming the parameter again."
+_FILES: dict[str, dict[str, str]] = {"application/yaml": {}, "text/csv": {"type": "string"}}
 _ANSWERED = (
     IdempotencyKeyInvalidError,
     IdempotencyKeyReusedError,
@@ -103,18 +106,20 @@ class EndpointSchema(AutoSchema):  # type: ignore[misc] # drf-spectacular is not
         return body
 
     def get_override_parameters(self) -> list[Any]:
-        return [self.operation.parameters] if self.operation.parameters else []
+        """What stands behind the question mark: the parameters of the view, and those that choose
+        its page."""
+        if self.method != "GET":
+            return []
+        paginator: Any = self.view.pagination_class if self.is_page else None
+        named = [self.view.parameters, *([paginator.parameters] if paginator else [])]
+        return [serializer for serializer in named if serializer().fields]
 
     def _get_parameters(self) -> list[dict[str, Any]]:
-        pages = self.operation.pages
-        found = {p["name"]: p for p in self._resolve_path_parameters(self._path_variables())}
-        for parameter in (
-            *(pages().get_schema_operation_parameters(self.view) if pages else ()),
-            *self._get_pagination_parameters(),
-            *(p for p in self._process_override_parameters().values() if p["name"] not in _PAGES),
-        ):
-            found[parameter["name"]] = parameter
-        return [*found.values(), *self._headers()]
+        return [
+            *self._resolve_path_parameters(self._path_variables()),
+            *self._process_override_parameters().values(),
+            *self._headers(),
+        ]
 
     def _path_variables(self) -> list[str]:
         return [part[1:-1] for part in self.path.split("/") if part.startswith("{")]
@@ -154,6 +159,9 @@ class EndpointSchema(AutoSchema):  # type: ignore[misc] # drf-spectacular is not
         )
         answer["description"] = operation.summary
         answer["headers"] = dict(self._answer_headers())
+        for media_type in operation.files:
+            form = _FILES.get(media_type, {"type": "string", "format": "binary"})
+            answer.setdefault("content", {})[media_type] = {"schema": form}
         answers = {status: answer}
         if operation.takes_if_none_match:
             headers = {"ETag": {"$ref": "#/components/headers/ETag"}, **_CORRELATION}
@@ -178,32 +186,51 @@ class EndpointSchema(AutoSchema):  # type: ignore[misc] # drf-spectacular is not
     def _problems(self) -> dict[int, dict[str, str]]:
         operation = self.operation
         errors = [*operation.errors, TooManyRequestsError]
-        general = [(406, "NOT_ACCEPTABLE"), (500, "INTERNAL_ERROR"), (503, "DATABASE_UNAVAILABLE")]
+        general = [
+            (406, "NOT_ACCEPTABLE"),
+            (422, "VALIDATION_FAILED"),
+            (500, "INTERNAL_ERROR"),
+            (503, "DATABASE_UNAVAILABLE"),
+        ]
         if not self.is_open:
             errors += self.signing_in
             general += [(401, "NOT_AUTHENTICATED"), (401, "AUTHENTICATION_FAILED")]
             general += [(403, "PERMISSION_DENIED")]
-        if self._path_variables() or self.is_page or operation.pages:
+        if self._path_variables():
+            errors.append(DecryptionError)
+        if self._path_variables() or self.is_page or self._is_numbered():
             general.append((404, "NOT_FOUND"))
         if self.method in WITH_BODY:
             general += [(400, "MALFORMED_BODY"), (415, "UNSUPPORTED_MEDIA_TYPE")]
-        if operation.body or operation.parameters or self.is_page:
-            general.append((422, "VALIDATION_FAILED"))
         if self.method == "POST" and self.view.repetition is Repetition.ANSWERED:
             errors += _ANSWERED
         if self.method == "POST" and self.view.repetition is Repetition.REFUSED:
             errors.append(IdempotencyKeyNotAcceptedError)
         return codes_of(errors, general)
 
+    def _is_numbered(self) -> bool:
+        return self.method == "GET" and issubclass(self.view.parameters, NumberedPageParameters)
+
     # --- serializers ------------------------------------------------------------------------------
 
     def get_serializer_name(self, serializer: Any, direction: Any) -> str:
         return type(serializer).__name__.removesuffix("Answer").removesuffix("Body")
 
+    def _map_serializer_field(
+        self, field: Any, direction: Any, bypass_extensions: Any = False
+    ) -> Any:
+        if isinstance(field, SeveralField):
+            words = {"type": "string", "enum": field.choices}
+            return {"type": "array", "items": words, "description": _SEVERAL}
+        return super()._map_serializer_field(field, direction, bypass_extensions)
+
     def _get_serializer_field_meta(self, field: Any, direction: Any) -> dict[str, Any]:
-        """What is left out where a person or version is missing, is null in the answer."""
+        """What is left out where a person or version is missing, is null in the answer, and so is
+        what the column may lack."""
         meta: dict[str, Any] = super()._get_serializer_field_meta(field, direction)
-        if direction == "response" and getattr(field, "default", ...) is None:
+        if direction == "response" and (
+            getattr(field, "default", ...) is None or _column_may_be_null(field)
+        ):
             meta["nullable"] = True
         return meta
 
@@ -219,6 +246,22 @@ class EndpointSchema(AutoSchema):  # type: ignore[misc] # drf-spectacular is not
         elif isinstance(serializer, Strict) and isinstance(serializer, serializers.Serializer):
             schema["additionalProperties"] = False
         return schema
+
+
+def _column_may_be_null(field: Any) -> bool:
+    """Whether the column that a field of a model's serializer shows may be NULL."""
+    model: Any = getattr(getattr(field.parent, "Meta", None), "model", None)
+    for name in getattr(field, "source_attrs", ()) if model else ():
+        try:
+            column = model._meta.get_field(name)  # noqa: SLF001 - Django documents it
+        except FieldDoesNotExist:
+            return False
+        if column.concrete and column.null:
+            return True
+        model = column.related_model
+        if model is None:
+            return False
+    return False
 
 
 _CORRELATION = {"X-Correlation-ID": {"$ref": "#/components/headers/CorrelationId"}}
