@@ -38,6 +38,8 @@ class Permission(StrEnum):
     MANAGE_USERS = "manage_users"
     READ_AUDIT = "read_audit"
     MANAGE_KEYS = "manage_keys"
+    PRUNE = "prune"
+    EXPORT_EVIDENCE = "export_evidence"
 
 
 _EVERYBODY = frozenset(Role)
@@ -62,6 +64,8 @@ ROLE_TABLE: dict[Permission, frozenset[Role]] = {
     Permission.MANAGE_USERS: _ADMINS,
     Permission.READ_AUDIT: _ADMINS,
     Permission.MANAGE_KEYS: _ADMINS,
+    Permission.PRUNE: _ADMINS,
+    Permission.EXPORT_EVIDENCE: _ADMINS,
 }
 
 _DOING: dict[Permission, str] = {
@@ -81,6 +85,8 @@ _DOING: dict[Permission, str] = {
     Permission.MANAGE_USERS: "manage users",
     Permission.READ_AUDIT: "read the audit trail",
     Permission.MANAGE_KEYS: "rotate encryption keys",
+    Permission.PRUNE: "remove what is past its retention",
+    Permission.EXPORT_EVIDENCE: "export evidence",
 }
 
 _INCLUDED: dict[Role, frozenset[Role]] = {

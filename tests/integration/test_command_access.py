@@ -45,6 +45,7 @@ ACTS: dict[str, tuple[tuple[str, ...], frozenset[Role]]] = {
     "check_sources": (("MADE_UP",), ADMINS),
     "rotate_keys": ((), ADMINS),
     "verify_audit": ((), ADMINS),
+    "prune": (("--dry-run",), ADMINS),
     "token list": ((), ALL),
     "token create": (("nightly-export",), ALL),
     "token revoke": (("00000000-0000-7000-8000-000000000000",), ALL),

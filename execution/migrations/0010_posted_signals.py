@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("execution", "0008_gaps"),
+        ("execution", "0009_filters_of_lists"),
     ]
 
     operations = [
