@@ -44,6 +44,9 @@ FOR_EVER: dict[str, str] = {
     "backfill_run": "tells how data came to be",
     "recount_pass": "one row a loader and age",
     "segment_combination": "names of segments, used by all months",
+    "loader_segment": "which loaders brought which combination",
+    "segments_dictionary": "people's words",
+    "segments_dictionary_history": "who changed what",
     "loader_event_stream": "one row",
 }
 """Tables of the domain that no retention empties, and why."""

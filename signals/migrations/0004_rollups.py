@@ -31,16 +31,13 @@ DECLARE
     suffix text := '_y' || to_char(first_day, 'YYYY"m"MM');
     parent text;
     room text;
+    made boolean := false;
 BEGIN
     IF to_regclass('signals.signals_history' || suffix) IS NOT NULL
        AND to_regclass('signals.signals_rollup' || suffix) IS NOT NULL THEN
         RETURN false;
     END IF;
     PERFORM pg_advisory_xact_lock(hashtext('signals.ensure_partition'));
-    IF to_regclass('signals.signals_history' || suffix) IS NOT NULL
-       AND to_regclass('signals.signals_rollup' || suffix) IS NOT NULL THEN
-        RETURN false;
-    END IF;
     FOREACH parent IN ARRAY ARRAY['signals_rollup', 'signals_history'] LOOP
         CONTINUE WHEN to_regclass('signals.' || parent || suffix) IS NOT NULL;
         room := CASE parent WHEN 'signals_rollup' THEN 'WITH (fillfactor = 90)' ELSE '' END;
@@ -49,8 +46,9 @@ BEGIN
         EXECUTE format(
             'ALTER TABLE signals.%I ATTACH PARTITION signals.%I FOR VALUES FROM (%L) TO (%L)',
             parent, parent || suffix, first_day, next_month);
+        made := true;
     END LOOP;
-    RETURN true;
+    RETURN made;
 END
 $$;
 """
