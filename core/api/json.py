@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -16,8 +17,10 @@ from core.errors import TerminalError
 
 _UPPER = re.compile(r"(?<=[a-z0-9])([A-Z])")
 _LOWER = re.compile(r"_([a-z0-9])")
+_PLAIN = (str, int, float, type(None))
 
 
+@functools.lru_cache(maxsize=4096)
 def camelize(name: str) -> str:
     """`loader_code` to `loaderCode`."""
     return _LOWER.sub(lambda match: match.group(1).upper(), name)
@@ -30,6 +33,8 @@ def underscore(name: str) -> str:
 
 def rename(data: Any, how: Callable[[str], str]) -> Any:
     """The data with every key renamed, however deep."""
+    if isinstance(data, _PLAIN):
+        return data  # most of all there is; to ask about a Mapping is dear
     if isinstance(data, Mapping):
         return {how(str(key)): rename(value, how) for key, value in data.items()}
     if isinstance(data, list | tuple):
