@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from datetime import UTC, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rest_framework import serializers
@@ -11,15 +11,24 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.roles import Permission
+from core.api.answers import DataclassAnswer
+from core.api.operations import Operation
 from core.api.serializers import Parameters
 from core.api.views import Endpoint
 from core.clock import database_now
 from core.window import Window
-from execution.figures import LONGEST, Figures, figures_of, standing_of
-from loaders.models import Loader
+from execution.figures import LONGEST, Figures, Spread, Standing, figures_of, standing_of
+from loaders.exceptions import LoaderNotFoundError
+from loaders.models import ApprovalStatus, Loader, LoadStatus
 from loaders.services import get_loader
 
 _USUAL = (timedelta(hours=24), timedelta(days=7))
+
+
+class SpreadAnswer(DataclassAnswer):
+    """Seconds."""
+
+    shows = Spread
 
 
 class MetricsParameters(Parameters):
@@ -40,11 +49,100 @@ class MetricsParameters(Parameters):
         return asked
 
 
+class FiguresAnswer(serializers.Serializer[Figures]):
+    """Figures of the runs of a period. `successRate` is that of the runs that came to an end by
+    themselves, those cut short among the good ones, and null before the first."""
+
+    from_time = serializers.DateTimeField(source="period.start")
+    to_time = serializers.DateTimeField(source="period.end")
+    runs = serializers.IntegerField()
+    runs_by_status = serializers.DictField(child=serializers.IntegerField())
+    success_rate = serializers.SerializerMethodField()
+    duration_seconds = SpreadAnswer(source="duration", allow_null=True)
+    queue_wait_seconds = SpreadAnswer(source="queue_wait", allow_null=True)
+    records_read = serializers.IntegerField()
+    records_loaded = serializers.IntegerField()
+    records_skipped = serializers.IntegerField()
+    records_purged = serializers.IntegerField()
+    bytes_written = serializers.IntegerField()
+
+    def get_success_rate(self, figures: Figures) -> float | None:
+        """From 0 to 1."""
+        rate = figures.success_rate
+        return None if rate is None else round(rate, 4)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A loader and its figures at an instant of the database's clock."""
+
+    loader: Loader
+    at: datetime
+    standing: Standing
+    periods: list[Figures]
+
+    @property
+    def lag_seconds(self) -> float | None:
+        """To the millisecond."""
+        return _seconds(self.standing.lag)
+
+    @property
+    def overdue_seconds(self) -> float | None:
+        """To the millisecond."""
+        return _seconds(self.standing.overdue)
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether it should have run by now."""
+        return self.standing.overdue is not None
+
+
+class MetricsAnswer(serializers.Serializer[Reading]):
+    """Where a loader stands, and its figures. `lagSeconds` is now (or the loader's end) less the
+    watermark, `overdueSeconds` how long it should have run by now, `isFresh` whether the lag keeps
+    the freshness target; each null where it means nothing."""
+
+    loader_code = serializers.CharField(source="loader.loader_code")
+    at = serializers.DateTimeField()
+    enabled = serializers.BooleanField(source="loader.enabled")
+    approval_status = serializers.ChoiceField(
+        ApprovalStatus.choices, source="loader.approval_status"
+    )
+    load_status = serializers.ChoiceField(LoadStatus.choices, source="loader.state.load_status")
+    last_load_timestamp = serializers.DateTimeField(
+        source="loader.state.last_load_timestamp", allow_null=True
+    )
+    last_success_timestamp = serializers.DateTimeField(
+        source="loader.state.last_success_timestamp", allow_null=True
+    )
+    last_attempt_at = serializers.DateTimeField(
+        source="loader.state.last_attempt_at", allow_null=True
+    )
+    next_due_at = serializers.DateTimeField(source="loader.state.next_due_at", allow_null=True)
+    consecutive_failures = serializers.IntegerField(source="loader.state.consecutive_failures")
+    freshness_target_seconds = serializers.IntegerField(
+        source="loader.freshness_target_seconds", allow_null=True
+    )
+    lag_seconds = serializers.FloatField(allow_null=True)
+    overdue_seconds = serializers.FloatField(allow_null=True)
+    is_overdue = serializers.BooleanField()
+    is_fresh = serializers.BooleanField(source="standing.is_fresh", allow_null=True)
+    periods = FiguresAnswer(many=True)
+
+
 class LoaderMetrics(Endpoint):
     """Where a loader stands, and figures of its runs over a period. Runs that only look (trials,
     re-counts) are left out."""
 
     needs = {"GET": Permission.VIEW}
+    operations = {
+        "GET": Operation(
+            "getLoaderMetrics",
+            "Read a loader's figures",
+            answer=MetricsAnswer,
+            errors=(LoaderNotFoundError,),
+        )
+    }
     parameters = MetricsParameters
 
     def get(self, request: Request, code: str) -> Response:
@@ -55,52 +153,9 @@ class LoaderMetrics(Endpoint):
             periods = [Window(*bounds)]
         else:
             periods = [Window(now - length, now) for length in _USUAL]
-        standing = standing_of(loader, now)
-        return Response(
-            {
-                "loader_code": loader.loader_code,
-                "at": now,
-                **_state(loader),
-                "lag_seconds": _seconds(standing.lag),
-                "overdue_seconds": _seconds(standing.overdue),
-                "is_overdue": standing.overdue is not None,
-                "is_fresh": standing.is_fresh,
-                "periods": [_figures(figures_of(loader, period)) for period in periods],
-            }
-        )
-
-
-def _state(loader: Loader) -> dict[str, Any]:
-    state = loader.state
-    return {
-        "enabled": loader.enabled,
-        "approval_status": loader.approval_status,
-        "load_status": state.load_status,
-        "last_load_timestamp": state.last_load_timestamp,
-        "last_success_timestamp": state.last_success_timestamp,
-        "last_attempt_at": state.last_attempt_at,
-        "next_due_at": state.next_due_at,
-        "consecutive_failures": state.consecutive_failures,
-        "freshness_target_seconds": loader.freshness_target_seconds,
-    }
-
-
-def _figures(figures: Figures) -> dict[str, Any]:
-    rate = figures.success_rate
-    return {
-        "from_time": figures.period.start,
-        "to_time": figures.period.end,
-        "runs": figures.runs,
-        "runs_by_status": figures.runs_by_status,
-        "success_rate": None if rate is None else round(rate, 4),
-        "duration_seconds": figures.duration and asdict(figures.duration),
-        "queue_wait_seconds": figures.queue_wait and asdict(figures.queue_wait),
-        "records_read": figures.records_read,
-        "records_loaded": figures.records_loaded,
-        "records_skipped": figures.records_skipped,
-        "records_purged": figures.records_purged,
-        "bytes_written": figures.bytes_written,
-    }
+        figures = [figures_of(loader, period) for period in periods]
+        reading = Reading(loader, now, standing_of(loader, now), figures)
+        return Response(MetricsAnswer(reading).data)
 
 
 def _seconds(span: timedelta | None) -> float | None:

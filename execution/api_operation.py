@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from accounts.object_access import reachable
 from accounts.roles import Permission, User
+from core.api.operations import Operation
 from core.api.pagination import CursorPages
 from core.api.serializers import Parameters, SeveralField
 from core.api.views import Endpoint, ListEndpoint
@@ -19,6 +20,7 @@ from execution.exceptions import LockNotFoundError
 from execution.models import LoaderExecutionLock, Replica
 from execution.models.lock import LockQuerySet
 from execution.models.replica import ReplicaQuerySet
+from loaders.exceptions import LoaderNotFoundError
 from loaders.services import get_loader
 
 _ACTIVE, _RELEASED = "ACTIVE", "RELEASED"
@@ -84,6 +86,7 @@ class LockList(ListEndpoint[LoaderExecutionLock]):
     for some days."""
 
     needs = {"GET": Permission.VIEW_SQL}
+    operations = {"GET": Operation("listLocks", "List locks", errors=(LoaderNotFoundError,))}
     parameters = LockFilter
     serializer_class = LockAnswer
     pagination_class = LockPagination
@@ -104,6 +107,9 @@ class LockDetail(Endpoint):
     """One lock."""
 
     needs = {"GET": Permission.VIEW_SQL}
+    operations = {
+        "GET": Operation("getLock", "Read a lock", answer=LockAnswer, errors=(LockNotFoundError,))
+    }
 
     def get(self, request: Request, lock_id: str) -> Response:
         lock = _locks(request.user).filter(pk=UUID(lock_id)).first()
@@ -152,6 +158,7 @@ class ReplicaList(ListEndpoint[Replica]):
     """Who works: every `runportal` that was heard of, by name."""
 
     needs = {"GET": Permission.VIEW_SQL}
+    operations = {"GET": Operation("listReplicas", "List replicas")}
     serializer_class = ReplicaAnswer
     pagination_class = ReplicaPagination
 

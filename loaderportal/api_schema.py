@@ -29,6 +29,8 @@ TAGS = {
     "backfill": "Chosen ranges of a loader's past.",
     "signals": "What was loaded.",
     "events": "What happened to loaders, for those who follow them.",
+    "locks": "Windows that workers hold or held.",
+    "replicas": "Who works.",
     "governance": "What is not as it should be.",
     "audit": "The audit trail.",
     "schema": "This document.",

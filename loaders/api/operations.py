@@ -18,6 +18,7 @@ from loaders.api.serializers import (
     LoaderBody,
     LoaderWithSql,
     LogLevelBody,
+    NothingBody,
     SourceBody,
     SubmitBody,
     TeamsBody,
@@ -30,6 +31,7 @@ from loaders.exceptions import (
     EvidenceNotReadyError,
     InvalidTransitionError,
     LoaderArchivedError,
+    LoaderIsExternalError,
     LoaderNotFoundError,
     SelfApprovalError,
     SourceNotFoundError,
@@ -200,6 +202,19 @@ COMPARE_VERSIONS = Operation(
     "Compare two versions",
     answer=DiffAnswer,
     errors=(LoaderNotFoundError, VersionNotFoundError),
+)
+VALIDATE_LOADER = Operation(
+    "validateLoader",
+    "Validate a loader's draft",
+    "The answer is that of `sql/validate` about the statement as it is stored now. For those who "
+    "may see the statement: findings quote identifiers of it.",
+    body=NothingBody,
+    body_is_optional=True,
+    answer=VerdictAnswer,
+    errors=(LoaderNotFoundError, LoaderIsExternalError),
+)
+LIST_LOADERS_AS_SEED = Operation(
+    "listLoadersBySeedPath", "List loaders, by the path of the older service", tag="loaders"
 )
 VALIDATE_SQL = Operation(
     "validateSql",

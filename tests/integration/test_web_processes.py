@@ -7,6 +7,7 @@ import http.client
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from rest_framework_simplejwt.tokens import AccessToken
 
@@ -27,7 +28,7 @@ BUSY_MILLISECONDS = 3_000
 """The limit of `make bench` is 500. Tests share the processors with other tests."""
 
 
-def key_of(user: object) -> str:
+def key_of(user: Any) -> str:
     return str(AccessToken.for_user(user))
 
 
@@ -85,7 +86,7 @@ def test_two_web_processes_serve_many_people_and_count_each_as_one(
     assert len(processes_in(log, "/api/v1/auth/me")) == 2
 
 
-def load(port: int, crowd: Sequence[Person]) -> dict[str, object]:
+def load(port: int, crowd: Sequence[Person]) -> dict[str, Any]:
     """What the crowd's requests came to."""
     addresses = addresses_at(f"http://{HOST}:{port}/api/v1/", crowd[0].token)
     return measure(Plan(HOST, port, SECONDS, crowd, addresses))
