@@ -62,6 +62,13 @@ class OutputNotFoundError(TerminalError):
     status = HTTPStatus.NOT_FOUND
 
 
+class SegmentNotFoundError(TerminalError):
+    """No segment combination has this code, or it came with no loader that the user reaches."""
+
+    code = "SEGMENT_NOT_FOUND"
+    status = HTTPStatus.NOT_FOUND
+
+
 class ExportTooLargeError(TerminalError):
     """More signals are asked for than one file may hold."""
 

@@ -36,6 +36,7 @@ MODELS = {
     "execution_gapwaiver": (EVERYBODY, frozenset()),
     "backfill_gapscan": (EVERYBODY, frozenset()),
     "signals_outputversion": (EVERYBODY, frozenset()),
+    "signals_segmentcombination": (EVERYBODY, frozenset()),
     "backfill_backfilljob": (EVERYBODY, WRITERS),
     "execution_loaderexecutionlock": (ENTITLED, frozenset()),
     "execution_replica": (ENTITLED, frozenset()),

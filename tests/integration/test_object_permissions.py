@@ -132,6 +132,7 @@ def _object_of(place: Place, path: str) -> Any:
         "recounts": "execution_recount",
         "waivers": "execution_gapwaiver",
         "locks": "execution_loaderexecutionlock",
+        "segments": "signals_segmentcombination",
     }
     return place.objects[kinds.get(path.split("/", maxsplit=1)[0], "execution_loadhistory")]
 
@@ -145,6 +146,7 @@ def renamed(answer: Any, place: Place) -> Any:
         "execution_gapwaiver",
         "execution_loaderexecutionlock",
         "signals_outputversion",
+        "signals_segmentcombination",
         "backfill_backfilljob",
     )
     ids = [place.objects[name].pk for name in named]
