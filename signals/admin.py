@@ -69,6 +69,13 @@ class DescriptionForm(ServiceForm):
         super().__init__(*args, **kwargs)
         self.initial["description"] = getattr(self.instance, "description", None) or ""
 
+    def clean_description(self) -> str:
+        """A form that was cut off must not take a name away."""
+        if "description" not in self.data:
+            raise forms.ValidationError("Give a name, or an empty one.")
+        name: str = self.cleaned_data["description"]
+        return name
+
     def write(self, values: Mapping[str, Any]) -> SegmentCombination:
         shown: SegmentCombination = self.instance
         if "description" not in values:

@@ -69,7 +69,6 @@ class SegmentList(ListEndpoint[SegmentCombination]):
         "GET": Operation(
             "listSegments",
             "List segment combinations",
-            parameters=SegmentFilter,
             tag="signals",
             errors=(LoaderNotFoundError,),
         )

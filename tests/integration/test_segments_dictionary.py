@@ -117,7 +117,7 @@ def test_a_team_sees_and_names_what_came_with_its_loaders(people: People, settin
     for code, status in ((own, 200), (shared, 200), (hidden, 404), (uuid7(), 404)):
         assert client.get(f"segments/{code}")[0] == status
         assert client.patch(f"segments/{code}", {"description": "x"})[0] == status
-    assert found(Client(people.viewer)) == ["unseen", "own", "shared"]
+    assert found(Client(people.viewer)) == ["own", "shared", "unseen"]
     page = client_of(people.operator).get(reverse("admin:signals_segmentcombination_changelist"))
     text = page.content.decode()
     assert "shared" in text
