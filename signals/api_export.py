@@ -120,7 +120,6 @@ class SignalsExport(Endpoint):
             "exportSignals",
             "Download signals of a loader",
             files=("text/csv", "application/vnd.apache.parquet"),
-            files=("text/csv", "application/vnd.apache.parquet"),
             tag="signals",
             errors=(LoaderNotFoundError, QueryInvalidError, ExportTooLargeError, ExportBusyError),
         )
