@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.roles import Permission
-from core.api.json import BodyTooLargeError, LargeBodyParser
+from core.api.json import LargeBodyParser
 from core.api.operations import Operation
 from core.api.serializers import Strict
 from core.api.views import Endpoint, valid_body
@@ -104,7 +104,6 @@ class SignalsBulk(Endpoint):
             status=201,
             tag="signals",
             errors=(
-                BodyTooLargeError,
                 LoaderNotFoundError,
                 LoaderNotExternalError,
                 LoaderArchivedError,

@@ -44,6 +44,7 @@ _GROUPS: tuple[tuple[str, tuple[_Item, ...]], ...] = (
             _Item("Gap scans", "radar", "backfill_gapscan"),
             _Item("Waived gaps", "do_not_disturb_on", "execution_gapwaiver"),
             _Item("Output versions", "restore_page", "signals_outputversion"),
+            _Item("Segments", "label", "signals_segmentcombination"),
             _Item("Governance", "rule", "loaders_loader", page="governance"),
         ),
     ),

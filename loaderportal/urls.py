@@ -32,6 +32,7 @@ from loaders.api import teams as grants
 from loaders.api import views as loaders
 from signals import api as signals
 from signals import api_export as downloads
+from signals import api_segments as segments
 
 API = "api/v1/"
 _CODE = r"(?P<code>[A-Za-z0-9_]{1,64})"
@@ -46,6 +47,7 @@ _JOB = f"(?P<job_id>{_UUID})"
 _WAIVER = f"(?P<waiver_id>{_UUID})"
 _SCAN = f"(?P<scan_id>{_UUID})"
 _LOCK = f"(?P<lock_id>{_UUID})"
+_SEGMENT = f"(?P<segment_code>{_UUID})"
 _GAP = r"(?P<gap>[A-Z0-9_]{1,64}(?:\.[0-9]{8}T[0-9]{6}Z){2})"
 
 
@@ -138,6 +140,8 @@ urlpatterns = [
     _endpoint("res/loaders/loaders", seed_paths.SeedLoaderList),
     _endpoint(f"res/loaders/{_CODE}", seed_paths.SeedLoader),
     _endpoint("signals/query", signals.SignalsQueryView),
+    _endpoint("segments", segments.SegmentList),
+    _endpoint(f"segments/{_SEGMENT}", segments.SegmentDetail),
     _endpoint("signals/export", downloads.SignalsExport),
     _endpoint("res/signals/bulk", external.SignalsBulk),
     _endpoint(f"res/signals/signal/{_CODE}", downloads.SignalList),

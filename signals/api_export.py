@@ -115,6 +115,7 @@ class SignalsExport(Endpoint):
     needs = {"GET": Permission.VIEW}
     parameters = ExportParameters
     content_negotiation_class = FormatIsOurs
+    http_method_names = ["get", "options"]  # HEAD would read the whole file to show none of it
     operations = {
         "GET": Operation(
             "exportSignals",

@@ -39,6 +39,7 @@ class PartitionBusyError(TransientError):
     """The partition could not be made in time because another session held the table."""
 
     code = "PARTITION_BUSY"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
 
 
 class QueryInvalidError(TerminalError):
@@ -59,6 +60,13 @@ class OutputNotFoundError(TerminalError):
     """No output version has this id, or it has expired."""
 
     code = "OUTPUT_NOT_FOUND"
+    status = HTTPStatus.NOT_FOUND
+
+
+class SegmentNotFoundError(TerminalError):
+    """No segment combination has this code, or it came with no loader that the user reaches."""
+
+    code = "SEGMENT_NOT_FOUND"
     status = HTTPStatus.NOT_FOUND
 
 

@@ -12,6 +12,8 @@ from datetime import datetime
 from django.db import models
 from simple_history.models import HistoricalRecords
 
+from accounts.object_access import is_restricted
+from accounts.roles import User
 from core.ids import uuid7
 from core.window import Window
 from loaders.models import Loader
@@ -21,6 +23,18 @@ SEGMENT_COUNT = 10
 VALUES = "rec_count, value_count, sum_val, avg_val, max_val, min_val"
 COLUMNS = f"loader_code, load_time_stamp, segment_code, {VALUES}, load_history_id"
 """Columns of a signal, in the order of its table."""
+
+
+class SegmentCombinationQuerySet(models.QuerySet["SegmentCombination"]):
+    """Named queries over segment combinations."""
+
+    def visible_to(self, user: User) -> SegmentCombinationQuerySet:
+        """Combinations that came with a loader that the user reaches."""
+        if not is_restricted(user):
+            return self
+        codes = Loader.objects.visible_to(user).values("loader_code")
+        brought = LoaderSegment.objects.filter(loader_code__in=codes)
+        return self.filter(segment_code__in=brought.values("segment_code"))
 
 
 class SegmentCombination(models.Model):
@@ -37,6 +51,8 @@ class SegmentCombination(models.Model):
     segment_8 = models.TextField()
     segment_9 = models.TextField()
     segment_10 = models.TextField()
+
+    objects = SegmentCombinationQuerySet.as_manager()
 
     class Meta:
         managed = False

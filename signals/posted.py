@@ -26,7 +26,7 @@ MOST_TOLD = 20
 
 _COUNTS = ("recCount", "valueCount")
 _NUMBERS = ("sumVal", "avgVal", "maxVal", "minVal")
-_FIELDS = frozenset({"loadTimeStamp", "segments", *_COUNTS, *_NUMBERS})
+FIELDS = frozenset({"loadTimeStamp", "segments", *_COUNTS, *_NUMBERS})
 _LARGEST = 2**63 - 1
 _STAMP = "%Y-%m-%dT%H:%M:%SZ"
 Segments = tuple[str, ...]
@@ -149,8 +149,8 @@ class _Reader:
         """Read one. Raises _FaultError."""
         if not isinstance(item, dict):
             raise _FaultError("", "A signal is an object with loadTimeStamp, segments and values.")
-        if not item.keys() <= _FIELDS:
-            unknown = min(item.keys() - _FIELDS)
+        if not item.keys() <= FIELDS:
+            unknown = min(item.keys() - FIELDS)
             raise _FaultError(unknown[:64], "There is no such field.")
         stamp = self._stamp(item.get("loadTimeStamp"))
         code = self._code(item.get("segments"))

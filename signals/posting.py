@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from contextlib import closing
 from uuid import UUID
 
-from django.db import connection, connections
+from django.db import IntegrityError, connection, connections
 
 from core.window import Window
+from signals.exceptions import PartitionBusyError
 from signals.models import COLUMNS, LoaderSegment
 from signals.partitions import ensure_partitions, missing_months
 from signals.posted import PostedSignal, PostedSignals
@@ -50,16 +51,20 @@ def replace(
 ) -> int:
     """Put the signals, all of the window, in the place of those of the same keys; returns how many
     of those there were. The caller holds the loader's state row, so that nobody else writes signals
-    of the loader meanwhile."""
+    of the loader meanwhile. Raises PartitionBusyError, where retention took the month just now."""
     removed = _remove(loader_code, signals, window)
     lines = "".join(_line(loader_code, signal, load_history_id) for signal in signals)
-    statement = f"COPY signals_history ({COLUMNS}) FROM STDIN"
-    with (
-        connection.wrap_database_errors,
-        connection.cursor() as cursor,
-        cursor.copy(statement) as copy,
-    ):
-        copy.write(lines.encode())
+    try:
+        with (
+            connection.wrap_database_errors,
+            connection.cursor() as cursor,
+            cursor.copy(f"COPY signals_history ({COLUMNS}) FROM STDIN") as copy,
+        ):
+            copy.write(lines.encode())
+    except IntegrityError:
+        raise PartitionBusyError(
+            "The partition of that time was removed meanwhile. Send the signals again."
+        ) from None
     return removed
 
 

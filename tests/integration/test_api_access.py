@@ -99,6 +99,8 @@ ENDPOINTS: dict[str, dict[str, frozenset[Role]]] = {
     "res/loaders/loaders": {"GET": ALL},
     "res/loaders/ORDERS": {"GET": ALL},
     "signals/query": {"GET": ALL},
+    "segments": {"GET": ALL},
+    f"segments/{NOWHERE}": {"GET": ALL, "PUT": EDITORS, "PATCH": EDITORS},
     "signals/export": {"GET": ALL},
     "res/signals/bulk": {"POST": EDITORS},
     "res/signals/signal/ORDERS": {"GET": ALL},

@@ -26,7 +26,7 @@ from execution.models import (
     gap_id,
 )
 from loaders.models import Loader, LoaderVersion, SourceDatabase
-from signals.models import OutputVersion
+from signals.models import OutputVersion, SegmentCombination
 from tests.support.scenes import START
 from tests.support.web import API
 
@@ -99,6 +99,7 @@ def _filled(template: str) -> list[str]:
         "gap": Gap,
         "scan_id": GapScan,
         "lock_id": LoaderExecutionLock,
+        "segment_code": SegmentCombination,
     }
     for name in models.keys() & set(_NAMED.findall(template)):
         known = list(models[name].objects.values_list("pk", flat=True))
@@ -121,6 +122,11 @@ def _filled(template: str) -> list[str]:
 def _with_parameters(address: str) -> str:
     if address.endswith("/diff"):
         return f"{address}?from=1&to=2"
+    if address.startswith("res/signals/signal/"):
+        return f"{address}?fromEpoch={_DAY[0]}&toEpoch={_DAY[1]}"
+    if address == "signals/export":
+        range_ = f"fromEpoch={_DAY[0]}&toEpoch={_DAY[1]}"
+        return f"{address}?loaderCode=GOOD_MARIA&{range_}&format=csv"
     if address == "signals/query":
         return f"{address}?loaderCode=GOOD_MARIA&fromEpoch={_DAY[0]}&toEpoch={_DAY[1]}"
     return address

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
+from core.api.json import camelize
 from core.window import Window
+from execution.api_external import SignalForm
 from execution.posting import watermark_after_post, windows_of
 from loaders.exceptions import ValidationFailedError
 from loaders.grain import Grain
 from loaders.policies import WatermarkPolicy
 from loaders.source_time import SourceZone
-from signals.posted import MOST_SIGNALS, MOST_TOLD, Calendar, PostedSignals, read_signals
+from signals.posted import FIELDS, MOST_SIGNALS, MOST_TOLD, Calendar, PostedSignals, read_signals
 from signals.segments import segment_code
 from tests.support.external import FIRST, signal
 
@@ -136,6 +138,10 @@ class NeverLookedAt(dict[str, Any]):
         raise AssertionError("a signal was looked at")
 
     keys = get
+
+
+def test_the_form_in_the_apis_document_has_the_members_that_are_read() -> None:
+    assert {camelize(name) for name in SignalForm().fields} == FIELDS
 
 
 def test_none_and_too_many_are_refused_by_their_number() -> None:

@@ -25,6 +25,7 @@ from core.api.idempotency import (
     IdempotencyKeyReusedError,
     Repetition,
 )
+from core.api.json import BodyTooLargeError
 from core.api.openapi.problems import answer_of, codes_of
 from core.api.operations import Operation
 from core.api.serializers import NumberedPageParameters, SeveralField, Strict
@@ -201,6 +202,7 @@ class EndpointSchema(AutoSchema):  # type: ignore[misc] # drf-spectacular is not
         if self._path_variables() or self.is_page or self._is_numbered():
             general.append((404, "NOT_FOUND"))
         if self.method in WITH_BODY:
+            errors.append(BodyTooLargeError)
             general += [(400, "MALFORMED_BODY"), (415, "UNSUPPORTED_MEDIA_TYPE")]
         if self.method == "POST" and self.view.repetition is Repetition.ANSWERED:
             errors += _ANSWERED
