@@ -32,6 +32,7 @@ from loaders.api import teams as grants
 from loaders.api import views as loaders
 from signals import api as signals
 from signals import api_export as downloads
+from signals import api_segments as segments
 
 API = "api/v1/"
 _CODE = r"(?P<code>[A-Za-z0-9_]{1,64})"
@@ -143,6 +144,7 @@ urlpatterns = [
     _endpoint(f"res/signals/signal/{_CODE}", downloads.SignalList),
     re_path(rf"^{API}schema/?$", api_document.ApiDocument.as_view(), name="api-document"),
     re_path(r"^api/docs/?$", api_document.api_page, name="api-page"),
+    _endpoint("signals/segments", segments.SegmentList),
 ]
 
 

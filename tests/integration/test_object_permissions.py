@@ -226,6 +226,7 @@ def test_no_parameter_tells_a_hidden_loader_from_one_that_does_not_exist(
         "locks?loaderCode={}",
         "signals/query?loaderCode={}&fromEpoch=0&toEpoch=60",
         "signals/query?loaderCode={}&fromEpoch=60&toEpoch=0",
+        "signals/segments?loaderCode={}",
     ):
         status, answer = ask(place.user(role), "GET", path.format(CODE))
         assert status == 404

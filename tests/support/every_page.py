@@ -123,6 +123,8 @@ def _with_parameters(address: str) -> str:
         return f"{address}?from=1&to=2"
     if address == "signals/query":
         return f"{address}?loaderCode=GOOD_MARIA&fromEpoch={_DAY[0]}&toEpoch={_DAY[1]}"
+    if address == "signals/segments":
+        return f"{address}?loaderCode=GOOD_MARIA"
     return address
 
 
