@@ -27,6 +27,7 @@ from execution import api_operation as operation
 from execution import api_outputs as outputs
 from execution import api_trials as trials
 from loaderportal import api_document, health
+from loaderportal.explorer_page import explorer_urls
 from loaders.api import events, governance, seed_paths
 from loaders.api import teams as grants
 from loaders.api import views as loaders
@@ -58,6 +59,7 @@ def _endpoint(address: str, view: Any) -> URLPattern:
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}console/icon.svg")),
+    *explorer_urls(),
     path("admin/", admin.site.urls),
     re_path(r"^(?:actuator/)?health/liveness/?$", health.liveness),
     re_path(r"^(?:actuator/)?health/readiness/?$", health.readiness),
