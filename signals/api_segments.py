@@ -83,7 +83,6 @@ class SegmentList(Endpoint):
             "findSegments",
             "Find combinations of segments of a loader",
             answer=SegmentListAnswer,
-            parameters=SegmentParameters,
             tag="signals",
             errors=(LoaderNotFoundError, QueryInvalidError),
         )
