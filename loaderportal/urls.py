@@ -27,11 +27,13 @@ from execution import api_operation as operation
 from execution import api_outputs as outputs
 from execution import api_trials as trials
 from loaderportal import api_document, health
+from loaderportal.explorer_page import explorer_urls
 from loaders.api import events, governance, seed_paths
 from loaders.api import teams as grants
 from loaders.api import views as loaders
 from signals import api as signals
 from signals import api_export as downloads
+from signals import api_segment_search as search
 from signals import api_segments as segments
 
 API = "api/v1/"
@@ -59,6 +61,7 @@ def _endpoint(address: str, view: Any) -> URLPattern:
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}console/icon.svg")),
+    *explorer_urls(),
     path("admin/", admin.site.urls),
     re_path(r"^(?:actuator/)?health/liveness/?$", health.liveness),
     re_path(r"^(?:actuator/)?health/readiness/?$", health.readiness),
@@ -147,6 +150,7 @@ urlpatterns = [
     _endpoint(f"res/signals/signal/{_CODE}", downloads.SignalList),
     re_path(rf"^{API}schema/?$", api_document.ApiDocument.as_view(), name="api-document"),
     re_path(r"^api/docs/?$", api_document.api_page, name="api-page"),
+    _endpoint("signals/segments", search.SegmentFinder),
 ]
 
 

@@ -105,6 +105,7 @@ ENDPOINTS: dict[str, dict[str, frozenset[Role]]] = {
     "res/signals/bulk": {"POST": EDITORS},
     "res/signals/signal/ORDERS": {"GET": ALL},
     "schema": {"GET": ALL},
+    "signals/segments": {"GET": ALL},
 }
 OPEN = {"auth/login", "auth/refresh"}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")

@@ -232,6 +232,7 @@ def test_no_parameter_tells_a_hidden_loader_from_one_that_does_not_exist(
         "signals/query?loaderCode={}&fromEpoch=60&toEpoch=0",
         "signals/export?loaderCode={}&fromEpoch=0&toEpoch=60&format=csv",
         "segments?loaderCode={}",
+        "signals/segments?loaderCode={}",
     ):
         status, answer = ask(place.user(role), "GET", path.format(CODE))
         assert status == 404

@@ -129,6 +129,8 @@ def _with_parameters(address: str) -> str:
         return f"{address}?loaderCode=GOOD_MARIA&{range_}&format=csv"
     if address == "signals/query":
         return f"{address}?loaderCode=GOOD_MARIA&fromEpoch={_DAY[0]}&toEpoch={_DAY[1]}"
+    if address == "signals/segments":
+        return f"{address}?loaderCode=GOOD_MARIA"
     return address
 
 
@@ -142,6 +144,8 @@ def console_addresses() -> list[str]:
             found += [reverse(f"admin:{name}_change", args=[pk]) for pk in _worth_a_look(model)]
     report = reverse("admin:loaders_loader_governance")
     found += [report, f"{report}?format=csv", reverse("admin:execution_coverage_board")]
+    found += [reverse("explorer"), reverse("explorer_loaders")]
+    found.append(reverse("explorer_loader", args=["GOOD_POSTGRES"]))
     loader = Loader.objects.get(loader_code="GOOD_POSTGRES")
     found.append(reverse("admin:loaders_loader_coverage", args=[loader.pk]))
     for page in ("history", "delete"):
