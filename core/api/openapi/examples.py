@@ -43,6 +43,7 @@ BY_NAME: dict[str, Any] = {
     "minIntervalSeconds": 600,
     "name": "nightly export",
     "next": None,
+    "offsetHours": "-3.00",
     "owningTeam": "Shop",
     "page": 1,
     "password": "the password",
