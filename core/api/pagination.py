@@ -12,6 +12,7 @@ from rest_framework.request import Request
 
 from core.api.serializers import NumberedPageParameters, PageParameters
 
+_LINK = {"type": "string", "format": "uri", "nullable": True}
 _OTHER_NAME = "page_size"
 """`pageSize` may be written so too."""
 
@@ -29,6 +30,15 @@ class CursorPages(CursorPagination):
         """As asked for; what is asked for was checked before."""
         asked = request.query_params.get(_OTHER_NAME)
         return int(asked) if asked else super().get_page_size(request)
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """A page as the OpenAPI document describes it."""
+        return {
+            "type": "object",
+            "description": "A page of the list, and where to go on.",
+            "properties": {"next": _LINK, "previous": _LINK, "results": schema},
+            "required": ["next", "previous", "results"],
+        }
 
     def decode_cursor(self, request: Any) -> Any:
         """The cursor of the request. Raises NotFound for one that we can't have made."""

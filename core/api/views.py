@@ -51,6 +51,8 @@ class Endpoint(APIView):
         the memory of answers, where the request names a key. DRF looks the handler up only after
         this. Raises ValidationError."""
         super().initial(request, *args, **kwargs)
+        if request.method not in self.allowed_methods:
+            self.http_method_not_allowed(request, *args, **kwargs)
         self.asked = self.check_parameters(request)
         handler = getattr(self, "post", None)
         if request.method != "POST" or handler is None:

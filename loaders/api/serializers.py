@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from core.api.serializers import Parameters, Strict
 from loaders.dialects import DatabaseType
-from loaders.models import Loader, LoaderVersion, LogLevel, SourceDatabase
+from loaders.models import Loader, LoaderVersion, LoadStatus, LogLevel, SourceDatabase
 from loaders.services import get_source
 
 
@@ -67,7 +67,7 @@ class LoaderAnswer(LoaderBody):
 
     source_database = serializers.CharField(source="source_database.db_code", default=None)
     version = serializers.IntegerField(source="approved_version.number", default=None)
-    load_status = serializers.CharField(source="state.load_status")
+    load_status = serializers.ChoiceField(LoadStatus.choices, source="state.load_status")
     last_load_timestamp = serializers.DateTimeField(source="state.last_load_timestamp")
     last_success_timestamp = serializers.DateTimeField(source="state.last_success_timestamp")
     next_due_at = serializers.DateTimeField(source="state.next_due_at")

@@ -276,8 +276,8 @@ COMPONENTS: dict[str, Any] = {
             "name": "X-Correlation-ID",
             "in": "header",
             "description": "Under which the request is logged, and what it starts; made where it "
-            "is missing or not of this form.",
-            "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
+            "is missing or is not 1 to 64 letters, digits and `._:-`.",
+            "schema": {"type": "string"},
         },
         "IdempotencyKey": {
             "name": "Idempotency-Key",
