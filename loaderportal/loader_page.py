@@ -33,6 +33,7 @@ from loaderportal.coverage_page import (
     loader_for,
     strip_of,
 )
+from loaderportal.evidence.page import EVIDENCE
 from loaders.admin.loader import LoaderAdmin
 from loaders.models import ApprovalStatus, Loader
 from signals.models import SignalsHistory
@@ -110,6 +111,7 @@ class LoaderPageAdmin(LoaderAdmin):
         DISABLE_AND_CANCEL,
         TEST_QUERY,
         DRY_RUN,
+        EVIDENCE,
     )
 
     def get_urls(self) -> list[URLPattern]:
