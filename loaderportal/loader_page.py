@@ -33,6 +33,7 @@ from loaderportal.coverage_page import (
     loader_for,
     strip_of,
 )
+from loaderportal.evidence.page import EVIDENCE
 from loaderportal.explorer_page import explorer_address
 from loaders.admin.loader import LoaderAdmin
 from loaders.models import ApprovalStatus, Loader
@@ -111,6 +112,7 @@ class LoaderPageAdmin(LoaderAdmin):
         DISABLE_AND_CANCEL,
         TEST_QUERY,
         DRY_RUN,
+        EVIDENCE,
     )
 
     def get_urls(self) -> list[URLPattern]:

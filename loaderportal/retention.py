@@ -113,7 +113,7 @@ def retained() -> list[Retained]:
         ),
         Retained(
             "signals",
-            ("signals_history",),
+            ("signals_history", "signals_rollup"),
             "months",
             _or_ever(settings.SIGNALS_RETENTION),
             "LOADERPORTAL_SIGNALS_RETENTION_DAYS",

@@ -27,6 +27,7 @@ from execution import api_operation as operation
 from execution import api_outputs as outputs
 from execution import api_trials as trials
 from loaderportal import api_document, health
+from loaderportal.evidence import api as evidence
 from loaderportal.explorer_page import explorer_urls
 from loaders.api import events, governance, seed_paths
 from loaders.api import teams as grants
@@ -91,6 +92,7 @@ urlpatterns = [
     _endpoint(f"loaders/{_CODE}/validate", loaders.LoaderValidate),
     _endpoint(f"loaders/{_CODE}/test-query", trials.LoaderTestQuery),
     _endpoint(f"loaders/{_CODE}/dry-run", trials.LoaderDryRun),
+    _endpoint(f"loaders/{_CODE}/evidence", evidence.LoaderEvidence),
     _endpoint(f"loaders/{_CODE}/run", execution.LoaderRun),
     _endpoint(f"loaders/{_CODE}/history", execution.LoaderHistory),
     _endpoint(f"loaders/{_CODE}/metrics", metrics.LoaderMetrics),

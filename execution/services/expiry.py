@@ -34,7 +34,8 @@ def source_keeps_since(loader: Loader, now: datetime) -> datetime | None:
 def expire_signals(*, loader: Loader, until: datetime) -> bool:
     """For the retention of signals, before it removes them: what of the loader's line lies before
     `until` (aware UTC) is expired, but for what was found empty or waived; False if it is already.
-    The grain that `until` lies in goes as a whole."""
+    The grain that `until` lies in goes as a whole. What was answered about the loader's signals is
+    answered anew from then on."""
     state = LoaderState.objects.select_for_update(no_key=True).get(pk=loader.pk)
     line = time_line_of(loader, state, database_now())
     gone = None if line is None else line.cut(None, grain_of(loader).ceil(until))
@@ -45,6 +46,8 @@ def expire_signals(*, loader: Loader, until: datetime) -> bool:
     if becomes == present:
         return False
     replace_coverage(loader.loader_code, stored, becomes)
+    state.data_version += 1
+    state.save(update_fields=["data_version"])
     return True
 
 

@@ -75,9 +75,14 @@ def export_loader(*, user: User, loader: Loader) -> str:
     """The loader's definition as YAML, SQL included, which the audit trail tells. Raises
     PermissionDeniedError, LoaderNotFoundError, DecryptionError."""
     require_on(user, Permission.VIEW_SQL, loader)
-    text = to_yaml({name: _written(loader, underscore(name)) for name in FIELDS})
+    text = to_yaml(written_values(loader))
     record(actor=user, action="loader.export", object_type="loader", object_id=loader.loader_code)
     return text
+
+
+def written_values(loader: Loader) -> dict[str, Any]:
+    """The loader's definition as plain values, by the keys of its file. Raises DecryptionError."""
+    return {name: _written(loader, underscore(name)) for name in FIELDS}
 
 
 def import_loaders(

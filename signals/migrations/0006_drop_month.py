@@ -3,7 +3,8 @@
 from django.db import migrations
 
 # Runs as the owner of the tables. Dropping a partition locks the parent against everybody, for a
-# moment: lock_timeout bounds the wait for that, in which others queue up behind it.
+# moment: lock_timeout bounds the wait for that, in which others queue up behind it. The parents are
+# locked in the order in which runs come to them, so that no run is ever part of a deadlock here.
 DROP_MONTH = """
 CREATE FUNCTION signals.drop_month(instant timestamptz) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER
@@ -20,7 +21,7 @@ BEGIN
         RAISE EXCEPTION 'signals are kept for 30 days at least';
     END IF;
     PERFORM pg_advisory_xact_lock(hashtext('signals.ensure_partition'));
-    FOREACH parent IN ARRAY ARRAY['signals_rollup', 'signals_history'] LOOP
+    FOREACH parent IN ARRAY ARRAY['signals_history', 'signals_rollup'] LOOP
         part := parent || '_y' || to_char(first_day, 'YYYY"m"MM');
         SELECT pg_get_expr(c.relpartbound, c.oid) INTO bounds
         FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid

@@ -69,6 +69,7 @@ ACTIONS = {
         "dry-run": WRITERS,
         "teams": ADMIN,
         "archive": ADMIN,
+        "evidence": ADMIN,
     },
     "loaders_sourcedatabase": {"test": ADMIN, "teams": ADMIN},
     "accounts_team": {"dissolve": ADMIN},
@@ -91,7 +92,7 @@ ACTIONS = {
 """Who may press a model's buttons. Those that ask something first answer with their page."""
 
 ASKS_FIRST = {"watermark", "teams", "reject", "test-query", "dry-run", "reload", "decline"}
-ASKS_FIRST |= {"waive", "withdraw"}
+ASKS_FIRST |= {"waive", "withdraw", "evidence"}
 ANSWER_NEEDED = ASKS_FIRST - {"teams"}
 """The form comes back: it lacks something, or the source allows no trials."""
 

@@ -51,6 +51,7 @@ ENDPOINTS: dict[str, dict[str, frozenset[Role]]] = {
     "loaders/ORDERS/run": {"POST": EDITORS},
     "loaders/ORDERS/history": {"GET": ALL},
     "loaders/ORDERS/metrics": {"GET": ALL},
+    "loaders/ORDERS/evidence": {"GET": ADMINS},
     "loaders/ORDERS/outputs": {"GET": ALL},
     "loaders/ORDERS/coverage": {"GET": ALL},
     "loaders/ORDERS/gaps": {"GET": ALL},

@@ -21,6 +21,8 @@ ADMINS = frozenset({Role.ADMIN})
 
 NOWHERE = "00000000-0000-7000-8000-000000000000"
 
+NO_FILE = ("--output", "/nowhere/evidence.zip")
+
 ACTS: dict[str, tuple[tuple[str, ...], frozenset[Role]]] = {
     "loader list": ((), ALL),
     "loader show": (("ORDERS",), ALL),
@@ -45,6 +47,7 @@ ACTS: dict[str, tuple[tuple[str, ...], frozenset[Role]]] = {
     "check_sources": (("MADE_UP",), ADMINS),
     "rotate_keys": ((), ADMINS),
     "verify_audit": ((), ADMINS),
+    "evidence": (("ORDERS", "--from", "2026-01-01", "--to", "2026-01-02", *NO_FILE), ADMINS),
     "prune": (("--dry-run",), ADMINS),
     "token list": ((), ALL),
     "token create": (("nightly-export",), ALL),
