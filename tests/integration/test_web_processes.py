@@ -23,7 +23,7 @@ from tests.support.scenes import HOUR, START
 from tests.support.web import web_server
 
 LIMIT = 100
-SECONDS = 4
+SECONDS = 3
 BUSY_MILLISECONDS = 3_000
 """The limit of `make bench` is 500. Tests share the processors with other tests."""
 

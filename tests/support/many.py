@@ -22,13 +22,11 @@ from execution.models import (
     RunStatus,
     Trigger,
 )
-from loaders.models import Decision, Loader, LoaderState, LoaderVersion
-from loaders.services import create_loader
+from loaders.models import Decision, Loader, LoaderState, LoaderVersion, SourceDatabase
 from signals.models import OutputVersion
 from tests.support.people import person
 from tests.support.place import Place
 from tests.support.scenes import HOUR, START, order_sql
-from tests.support.teams import simulated_source
 
 DAY = timedelta(days=1)
 
@@ -46,14 +44,15 @@ def add_more(place: Place, first: int, last: int) -> None:
 
 
 def _loader(place: Place, number: int, somebody: Any) -> Loader:
-    loader = create_loader(
-        user=place.people.admin,
-        values={
-            "loader_code": f"MORE_{number:03}",
-            "loader_sql": order_sql("POSTGRESQL"),
-            "source_database": simulated_source(place.people, f"SOURCE_{number:03}"),
-        },
+    source = SourceDatabase.objects.create(
+        db_code=f"SOURCE_{number:03}", db_type="SIMULATED", db_name="shop"
     )
+    loader = Loader.objects.create(
+        loader_code=f"MORE_{number:03}",
+        loader_sql=order_sql("POSTGRESQL"),
+        source_database=source,
+    )
+    LoaderState.objects.create(loader=loader)
     version = _version(loader, 1, somebody, place.people.approver)
     Loader.objects.filter(pk=loader.pk).update(approved_version=version)
     return loader
