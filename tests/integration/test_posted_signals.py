@@ -33,7 +33,8 @@ MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
-def people(db: None) -> People:
+def people(committed_db: PortalDatabase) -> People:
+    """Segments are committed before a post is."""
     return People()
 
 
@@ -277,10 +278,8 @@ def test_ten_thousand_signals_take_about_a_second(people: People, loader: Loader
 
 
 def test_posts_at_once_lose_nothing_and_wait_for_one_another(
-    committed_db: PortalDatabase,
+    people: People, loader: Loader
 ) -> None:
-    people = People()
-    external_loader(people)
     clients = [Client(people.operator) for _ in range(4)]
 
     def post(number: int) -> int:
@@ -302,10 +301,8 @@ def test_posts_at_once_lose_nothing_and_wait_for_one_another(
 
 
 def test_a_post_that_meets_a_disabling_comes_before_or_not_at_all(
-    committed_db: PortalDatabase,
+    people: People, loader: Loader
 ) -> None:
-    people = People()
-    loader = external_loader(people)
     client = Client(people.operator)
 
     def disable() -> None:

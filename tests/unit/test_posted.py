@@ -141,7 +141,7 @@ class NeverLookedAt(dict[str, Any]):
 
 
 def test_the_form_in_the_apis_document_has_the_members_that_are_read() -> None:
-    assert {camelize(name) for name in SignalForm().fields} == FIELDS
+    assert {camelize(str(name)) for name in SignalForm().fields} == FIELDS
 
 
 def test_none_and_too_many_are_refused_by_their_number() -> None:
