@@ -16,6 +16,7 @@ from loaderportal.configuration_values import (
     networks,
     parse_database_url,
     pattern,
+    redis_url,
     retention,
     role_name,
     secret_key,
@@ -123,6 +124,13 @@ VARIABLES = (
         "How long a stopping replica lets its runs finish before it ends them, in seconds.",
         whole_number(minimum=0),
         default=30,
+    ),
+    Variable(
+        "REDIS_URL",
+        "Redis that keeps answers to signals queries for a while: `redis://`, `rediss://` or "
+        "`unix://`; without it they are kept in the portal's database. See `signals.md`.",
+        redis_url,
+        default="",
     ),
     Variable(
         "LOADERPORTAL_RATE_LIMIT",

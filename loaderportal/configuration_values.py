@@ -15,6 +15,7 @@ from core.keyring import Keyring
 
 _SHORTEST_AGE, _LONGEST_AGE = 0.1, 8760
 _LONGEST_DAYS = 36_500
+_REDIS_SCHEMES = {"redis", "rediss", "unix"}
 _POSTGRES_SCHEMES = {"postgres", "postgresql"}
 
 
@@ -69,6 +70,18 @@ def retention(text: str) -> int:
     if 0 < days < FLOOR.days:
         raise ValueError(f"it must be 0 or at least {FLOOR.days}")
     return days
+
+
+def redis_url(text: str) -> str:
+    """Parser of an address of Redis. Raises ValueError."""
+    try:
+        parts = urlsplit(text)
+        is_address = parts.port is None or parts.port > 0
+    except ValueError:
+        is_address = False
+    if not is_address or parts.scheme not in _REDIS_SCHEMES or not (parts.hostname or parts.path):
+        raise ValueError("it must read redis://host:6379/0, rediss://... or unix:///path")
+    return text
 
 
 def parse_database_url(text: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from core.env import ConfigurationError
 from core.log_setup import configure_structlog, logging_config
+from loaderportal.answer_cache import answer_cache
 from loaderportal.api_schema import SETTINGS as SPECTACULAR_SETTINGS  # noqa: F401 - drf-spectacular
 from loaderportal.configuration import load
 from loaderportal.console import UNFOLD  # noqa: F401 - read by django-unfold
@@ -145,6 +146,10 @@ DATABASES = {
             "tcp_user_timeout": 15_000,
         },
     }
+}
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    "signals": answer_cache(_config["REDIS_URL"]),
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

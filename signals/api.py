@@ -1,6 +1,4 @@
-"""REST endpoint of the signals query (spec 8, 10; seed 003 sprint 3).
-
-User guide: docs/signals.md.
+"""REST endpoint of the signals query (spec 8, 10; seed 003 sprint 3; docs/signals.md).
 
     GET signals/query?loaderCode&fromEpoch&toEpoch
         [&segmentCode=...]      repeatable, up to 20 combinations; none means all
@@ -24,27 +22,37 @@ many points there are. A bucket without signals has no point. The answer has an 
 
 from __future__ import annotations
 
+import gzip
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
+from django.http import HttpResponse
+from django.utils.cache import patch_vary_headers
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from accounts.roles import Permission
+from core.api.etags import etag_headers, is_known
 from core.api.operations import Operation
-from core.api.serializers import Parameters
+from core.api.serializers import Parameters, SeveralIdsField
 from core.api.views import Endpoint
 from loaders.exceptions import LoaderNotFoundError
 from loaders.services import get_loader
-from signals.exceptions import QueryInvalidError
+from signals.answers import Sent, answer, etag_of
+from signals.buckets import Bucket
+from signals.exceptions import QueryInvalidError, QueryTimeoutError
 from signals.query import (
     DEFAULT_LIMIT,
+    VALUES,
     Aggregation,
-    Bucket,
     SignalsQuery,
     epoch_window,
-    run_query,
 )
+from signals.reduction import METHOD, ReducedBy
+
+_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))")
 
 
 class QueryParameters(Parameters):
@@ -53,12 +61,14 @@ class QueryParameters(Parameters):
     loader_code = serializers.CharField(max_length=64)
     from_epoch = serializers.IntegerField()
     to_epoch = serializers.IntegerField()
-    segment_code = serializers.UUIDField(required=False)
+    segment_code = SeveralIdsField(required=False)
     aggregation = serializers.ChoiceField(
         choices=[a.value for a in Aggregation], default=Aggregation.RAW.value
     )
     bucket = serializers.ChoiceField(choices=[b.value for b in Bucket], required=False)
+    group_by = serializers.ChoiceField(choices=["segment"], required=False)
     limit = serializers.IntegerField(default=DEFAULT_LIMIT)
+    value = serializers.ChoiceField(choices=list(VALUES), required=False)
 
 
 class RangeAnswer(serializers.Serializer[Any]):
@@ -87,12 +97,18 @@ class PointAnswer(serializers.Serializer[Any]):
 
 
 class SignalsAnswer(serializers.Serializer[Any]):
-    """The points in the order of time."""
+    """The points in the order of time. `reduced` says whether they stand for more points, of which
+    there were `pointsBefore`; `value` is the column that the reduction draws."""
 
     loader_code = serializers.CharField()
     time_range = RangeAnswer()
     aggregation = serializers.ChoiceField([one.value for one in Aggregation])
     bucket = serializers.ChoiceField([one.value for one in Bucket], allow_null=True)
+    value = serializers.ChoiceField(list(VALUES))
+    reduced = serializers.BooleanField()
+    method = serializers.ChoiceField([METHOD], allow_null=True)
+    reduced_by = serializers.ChoiceField([one.value for one in ReducedBy], allow_null=True)
+    points_before = serializers.IntegerField()
     data_points = PointAnswer(many=True)
 
 
@@ -105,28 +121,48 @@ class SignalsQueryView(Endpoint):
             "querySignals",
             "Read signals over a range",
             answer=SignalsAnswer,
-            errors=(LoaderNotFoundError, QueryInvalidError),
+            has_etag=True,
+            takes_if_none_match=True,
+            errors=(LoaderNotFoundError, QueryInvalidError, QueryTimeoutError),
         )
     }
     parameters = QueryParameters
 
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponse:
+        query = self._query()
+        version = query.loader.state.data_version
+        etag = etag_of(query, version)
+        if is_known(request, etag):
+            return HttpResponse(status=HTTPStatus.NOT_MODIFIED, headers=_tagged(etag))
+        return _response(request, answer(query, version))
+
+    def _query(self) -> SignalsQuery:
+        """The question. Raises QueryInvalidError and LoaderNotFoundError."""
         asked = self.asked
-        bucket = asked.get("bucket")
-        query = SignalsQuery(
-            loader=get_loader(asked["loader_code"], user=request.user),
+        return SignalsQuery(
+            loader=get_loader(asked["loader_code"], user=self.request.user),
             window=epoch_window(asked["from_epoch"], asked["to_epoch"]),
             aggregation=Aggregation(asked["aggregation"]),
-            bucket=Bucket(bucket) if bucket else None,
-            segment_code=asked.get("segment_code"),
+            bucket=Bucket(asked["bucket"]) if "bucket" in asked else None,
+            segments=tuple(asked.get("segment_code", ())),
+            by_segment="group_by" in asked,
             limit=asked["limit"],
+            value=VALUES[asked["value"]] if "value" in asked else "",
         )
-        return Response(
-            {
-                "loader_code": query.loader.loader_code,
-                "time_range": {"from": asked["from_epoch"], "to": asked["to_epoch"]},
-                "aggregation": query.aggregation,
-                "bucket": query.bucket,
-                "data_points": run_query(query),
-            }
-        )
+
+
+def _response(request: Request, sent: Sent) -> HttpResponse:
+    """Compressed for who can read that."""
+    headers = {} if sent.etag is None else _tagged(sent.etag)
+    response = HttpResponse(sent.compressed, content_type="application/json", headers=headers)
+    if _GZIP.search(request.headers.get("Accept-Encoding", "")):
+        response["Content-Encoding"] = "gzip"
+    else:
+        response.content = gzip.decompress(sent.compressed)
+    patch_vary_headers(response, ["Accept-Encoding"])
+    return response
+
+
+def _tagged(etag: str) -> Mapping[str, str]:
+    """A weak tag, since the same answer is sent compressed and not."""
+    return etag_headers(f"W/{etag}")

@@ -49,6 +49,13 @@ class QueryInvalidError(TerminalError):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
+class QueryTimeoutError(TransientError):
+    """A signals query asks for more than the database, or its other work, lets it read in time."""
+
+    code = "QUERY_TIMEOUT"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
 class ComparisonTimeoutError(TransientError):
     """An output version has too many rows, or the database too much to do, to be compared now."""
 

@@ -1,22 +1,42 @@
-"""Reading signals: raw points, or buckets of them (spec 8)."""
+"""The query of signals: raw points, or totals by bucket, at most `limit` of them (spec 8)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import OperationalError, connection, transaction
+from psycopg.errors import QueryCanceled
 
+from core.api.json import camelize
 from core.window import Window
 from loaders.models import Loader
-from signals.exceptions import QueryInvalidError
+from loaders.rules import EARLIEST, LATEST
+from signals.buckets import Bucket, Buckets
+from signals.exceptions import QueryInvalidError, QueryTimeoutError
+from signals.points import VALUE_NAMES, Points
+from signals.raw import RawSignals
+from signals.reduction import ReducedBy, reduce_points
+from signals.rollups import signals_within
 
 MOST_POINTS = 100_000
 DEFAULT_LIMIT = 10_000
+MOST_SEGMENTS = 20
 LONGEST_RANGE = timedelta(days=20 * 366)
+
+MOST_REDUCED = 2_000_000
+"""Raw signals that are reduced at once: they take some 100 MB of the web server's memory."""
+
+MOST_TOTALLED = 20_000_000
+"""Signals that are read one by one for buckets: they take some seconds of one processor."""
+
+LONGEST_SECONDS = 20
+"""Of the database, for one statement."""
+
+VALUES = {camelize(name): name for name in VALUE_NAMES}
+"""Columns of a point by their name in an answer."""
 
 
 class Aggregation(StrEnum):
@@ -28,137 +48,125 @@ class Aggregation(StrEnum):
     MIN = "min"
     MAX = "max"
 
-
-class Bucket(StrEnum):
-    """Width of a bucket. A day is one of the loader's zone."""
-
-    ONE_MINUTE = "1m"
-    FIVE_MINUTES = "5m"
-    QUARTER = "15m"
-    HOUR = "1h"
-    DAY = "1d"
-
     @property
-    def width(self) -> timedelta:
-        """Nominal width."""
-        return {
-            "1m": timedelta(minutes=1),
-            "5m": timedelta(minutes=5),
-            "15m": timedelta(minutes=15),
-            "1h": timedelta(hours=1),
-            "1d": timedelta(days=1),
-        }[self.value]
+    def drawn(self) -> str:
+        """The column that a reduction draws, unless another is asked for."""
+        return "avg_val" if self is Aggregation.RAW else f"{self}_val"
 
 
 @dataclass(frozen=True)
 class SignalsQuery:
-    """One question. Raises QueryInvalidError when it can't be answered in bounded size."""
+    """One question. `value` is the column that a reduction draws. Raises QueryInvalidError when it
+    can't be answered in bounded size."""
 
     loader: Loader
     window: Window
-    aggregation: Aggregation
-    bucket: Bucket | None
-    segment_code: UUID | None
-    limit: int
+    aggregation: Aggregation = Aggregation.RAW
+    bucket: Bucket | None = None
+    segments: tuple[UUID, ...] = ()
+    by_segment: bool = False
+    limit: int = DEFAULT_LIMIT
+    value: str = ""
 
     def __post_init__(self) -> None:
         if self.window.duration > LONGEST_RANGE:
             raise QueryInvalidError("The range is longer than 20 years: ask for less.")
         if not 1 <= self.limit <= MOST_POINTS:
             raise QueryInvalidError(f"limit must lie between 1 and {MOST_POINTS}.")
+        if len(self.segments) > MOST_SEGMENTS:
+            raise QueryInvalidError(f"Name at most {MOST_SEGMENTS} segmentCodes at a time.")
+        if self.by_segment and not self.segments:
+            raise QueryInvalidError("groupBy=segment needs the segmentCodes that it is meant for.")
         if self.aggregation is Aggregation.RAW and self.bucket is not None:
             raise QueryInvalidError("Raw signals have no buckets: leave out bucket, or aggregate.")
         if self.aggregation is not Aggregation.RAW and self.bucket is None:
             raise QueryInvalidError("Say by bucket (1m, 5m, 15m, 1h, 1d) how to aggregate.")
-        if self.bucket and self.window.duration / self.bucket.width > MOST_POINTS:
+        lines = len(self.segments) if self.by_segment else 1
+        if self.bucket and self.window.duration / self.bucket.width * lines > MOST_POINTS:
             raise QueryInvalidError(
                 f"That makes more than {MOST_POINTS} points: ask for a wider bucket or less time."
             )
 
+    @property
+    def drawn(self) -> str:
+        """The column that a reduction draws."""
+        return self.value or self.aggregation.drawn
 
-def run_query(query: SignalsQuery) -> list[dict[str, Any]]:
-    """The points in order of time. Timestamps are epoch seconds."""
-    if query.aggregation is Aggregation.RAW:
-        return _raw(query)
-    return _bucketed(query)
+    @property
+    def names_segments(self) -> bool:
+        """Whether each point is one of a segment."""
+        return self.by_segment or self.aggregation is Aggregation.RAW
 
 
-def _raw(query: SignalsQuery) -> list[dict[str, Any]]:
-    where, parameters = _condition(query)
-    rows = _fetch(
-        "SELECT load_time_stamp, segment_code, rec_count, value_count, sum_val, avg_val, max_val, "
-        f"min_val FROM signals_history WHERE {where} "
-        "ORDER BY load_time_stamp, segment_code LIMIT %s",
-        [*parameters, query.limit + 1],
+@dataclass(frozen=True)
+class Answer:
+    """At most `limit` points in order of time and segment, and how many there were before.
+    `reduced_by` is None where all of them are there."""
+
+    points: Points
+    before: int
+    reduced_by: ReducedBy | None
+
+
+def run_query(query: SignalsQuery) -> Answer:
+    """What the signals say now. Raises QueryInvalidError for more than can be looked at, and
+    QueryTimeoutError."""
+    try:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET LOCAL statement_timeout = '{LONGEST_SECONDS}s'")
+            return _raw(query) if query.bucket is None else _bucketed(query, query.bucket)
+    except OperationalError as error:
+        if not isinstance(error.__cause__, QueryCanceled):
+            raise
+        raise QueryTimeoutError(
+            f"The signals could not be read within {LONGEST_SECONDS} s. Ask for less time."
+        ) from None
+
+
+def _raw(query: SignalsQuery) -> Answer:
+    """The rollups tell beforehand how many signals of all segments there are, give or take the ends
+    of the range."""
+    signals = RawSignals(query.loader.loader_code, query.window, query.segments)
+    standing = signals_within(query.loader.loader_code, query.window)
+    if query.segments and query.limit < standing <= MOST_TOTALLED:
+        standing = signals.count(MOST_REDUCED)
+    if standing > MOST_REDUCED:
+        raise _too_many(standing)
+    if standing > query.limit:
+        return Answer(*signals.reduced(query.drawn, query.limit))
+    points = signals.all()
+    return Answer(points, len(points), None)
+
+
+def _bucketed(query: SignalsQuery, bucket: Bucket) -> Answer:
+    buckets = Buckets(query.loader, query.window, bucket, query.segments, query.by_segment)
+    standing = sum(
+        signals_within(query.loader.loader_code, window) for window in buckets.raw_windows
     )
-    if len(rows) > query.limit:
-        raise QueryInvalidError(
-            f"There are more than {query.limit} signals: raise limit (up to {MOST_POINTS}), ask "
-            "for less time or one segmentCode, or aggregate."
-        )
-    names = ("rec_count", "value_count", "sum_val", "avg_val", "max_val", "min_val")
-    return [
-        {
-            "timestamp": int(stamp.timestamp()),
-            "segment_code": str(code),
-            **dict(zip(names, values, strict=True)),
-        }
-        for stamp, code, *values in rows
-    ]
+    if standing > MOST_TOTALLED:
+        raise _too_many(standing)
+    points = buckets.fetch()
+    if len(points) <= query.limit:
+        return Answer(points, len(points), None)
+    by, chosen = reduce_points(points, query.drawn, query.limit)
+    return Answer(points.take(chosen), len(points), by)
 
 
-def _bucketed(query: SignalsQuery) -> list[dict[str, Any]]:
-    assert query.bucket is not None
-    where, parameters = _condition(query)
-    if query.bucket is Bucket.DAY:
-        bucket = "date_trunc('day', load_time_stamp, %s)"
-        bucket_parameters: list[Any] = [_zone(query.loader)]
-    else:
-        bucket = "date_bin(%s, load_time_stamp, TIMESTAMPTZ 'epoch')"
-        bucket_parameters = [query.bucket.width]
-    rows = _fetch(
-        f"SELECT {bucket} AS bucket, sum(rec_count)::bigint, sum(value_count)::bigint, "
-        "sum(sum_val), sum(sum_val) / nullif(sum(value_count), 0), max(max_val), min(min_val) "
-        f"FROM signals_history WHERE {where} GROUP BY 1 ORDER BY 1",
-        [*bucket_parameters, *parameters],
+def _too_many(standing: int) -> QueryInvalidError:
+    return QueryInvalidError(
+        f"About {standing:,} signals stand in the range, too many to be looked at one by one. Ask "
+        "for less time, or for totals of all segments in buckets of 15m or more."
     )
-    names = ("rec_count", "value_count", "sum_val", "avg_val", "max_val", "min_val")
-    return [
-        {"timestamp": int(stamp.timestamp()), **dict(zip(names, values, strict=True))}
-        for stamp, *values in rows
-    ]
-
-
-def _condition(query: SignalsQuery) -> tuple[str, list[Any]]:
-    where = "loader_code = %s AND load_time_stamp >= %s AND load_time_stamp < %s"
-    parameters: list[Any] = [query.loader.loader_code, query.window.start, query.window.end]
-    if query.segment_code is not None:
-        where += " AND segment_code = %s"
-        parameters.append(query.segment_code)
-    return where, parameters
-
-
-def _zone(loader: Loader) -> str:
-    """PostgreSQL's name of the loader's zone; its POSIX offsets count as ours do, west of UTC."""
-    if loader.time_zone:
-        return loader.time_zone
-    minutes = round(float(loader.offset_hours or 0) * 60)
-    sign = "-" if minutes < 0 else "+"
-    return f"UTC{sign}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
-
-
-def _fetch(statement: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        return list(cursor.fetchall())
 
 
 def epoch_window(from_epoch: int, to_epoch: int) -> Window:
-    """The range between two epoch seconds. Raises QueryInvalidError for an empty one."""
-    try:
-        start, end = (datetime.fromtimestamp(second, UTC) for second in (from_epoch, to_epoch))
-    except (OverflowError, ValueError, OSError):
-        raise QueryInvalidError("fromEpoch and toEpoch are seconds since 1970.") from None
-    if start >= end:
-        raise QueryInvalidError("fromEpoch must be less than toEpoch.")
-    return Window(start, end)
+    """The range between two epoch seconds. Raises QueryInvalidError for an empty one, and for one
+    outside the years that a loader can load."""
+    if not EARLIEST.timestamp() <= from_epoch < to_epoch <= LATEST.timestamp():
+        if from_epoch >= to_epoch:
+            raise QueryInvalidError("fromEpoch must be less than toEpoch.")
+        raise QueryInvalidError(
+            "fromEpoch and toEpoch are seconds since 1970, up to the year 2200."
+        )
+    return Window(*(datetime.fromtimestamp(second, UTC) for second in (from_epoch, to_epoch)))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from django.db import connection
+from django.db.models import F
 
 from core.window import Window
 from loaders.models import LoaderState
@@ -26,7 +27,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LARGEST_COUNT = 2**63 - 1
 
 
-def _count(values: str) -> str:
+def count(values: str) -> str:
+    """An expression for a total of counts as bigint; more than that can hold stays at its most."""
     return f"CASE WHEN {values} > {_LARGEST_COUNT} THEN {_LARGEST_COUNT} ELSE {values} END::bigint"
 
 
@@ -37,8 +39,8 @@ def _sum(condition: str = "") -> str:
 
 TOTALS = {
     "signals": "count(*)",
-    "rec_count": _count("sum(rec_count)"),
-    "value_count": _count("sum(value_count) FILTER (WHERE sum_val IS NOT NULL)"),
+    "rec_count": count("sum(rec_count)"),
+    "value_count": count("sum(value_count) FILTER (WHERE sum_val IS NOT NULL)"),
     "sum_val": _sum(),
     "counted_sum": _sum(" FILTER (WHERE value_count IS NOT NULL)"),
     "max_val": "max(max_val)",
@@ -74,11 +76,13 @@ def rebuild(*, loader_code: str, window: Window) -> None:
 
     Takes the loader's state row (see "One lock order" in docs/decisions.md) and holds it to the
     end of the transaction: of two that touch one bucket, the second sees what the first wrote.
+    Raises the loader's data_version there, which makes answers out of date that were given before.
     """
     # A join of its own would lock the loader's row, too.
-    LoaderState.objects.select_for_update(no_key=True, of=("self",)).get(
+    state = LoaderState.objects.select_for_update(no_key=True, of=("self",)).get(
         loader__loader_code=loader_code
     )
+    LoaderState.objects.filter(pk=state.pk).update(data_version=F("data_version") + 1)
     _recompute(loader_code, Window(floor(window.start), ceil(window.end)))
 
 
@@ -107,6 +111,17 @@ def floor(instant: datetime) -> datetime:
 def ceil(instant: datetime) -> datetime:
     """The first beginning of a bucket at or after the instant (aware UTC)."""
     return instant + (_EPOCH - instant) % WIDTH
+
+
+def signals_within(loader_code: str, window: Window) -> int:
+    """How many signals stand in the buckets that the window touches: no less than in it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(sum(signals), 0)::bigint FROM signals_rollup "
+            "WHERE loader_code = %s AND bucket_start >= %s AND bucket_start < %s",
+            [loader_code, floor(window.start), window.end],
+        )
+        return int(cursor.fetchone()[0])
 
 
 def _recompute(loader_code: str, buckets: Window) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 from django.db.models import TextChoices
 from rest_framework import serializers
@@ -54,7 +55,25 @@ class NumberedPageParameters(Parameters):
     page_size = serializers.IntegerField(required=False, min_value=1, max_value=1000)
 
 
-class SeveralField(serializers.CharField):
+class Several(serializers.CharField):
+    """One or several of something, by commas or by naming the parameter again."""
+
+
+class SeveralIdsField(Several):
+    """One or several UUIDs. Becomes a list without repetitions, in the order given."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=37 * 100, **options)
+
+    def to_internal_value(self, data: Any) -> Any:
+        try:
+            ids = [UUID(part.strip()) for part in super().to_internal_value(data).split(",")]
+        except ValueError:
+            raise serializers.ValidationError("Give UUIDs, by commas.") from None
+        return list(dict.fromkeys(ids))
+
+
+class SeveralField(Several):
     """One or several of some words, by commas or by naming the parameter again; in capitals or
     not. Becomes a list without repetitions, in the order of the choices."""
 

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from core.api.idempotency import Repetition, answer_once, key_of
 from core.api.json import camelize, underscore
-from core.api.serializers import Parameters, SeveralField
+from core.api.serializers import Parameters, Several
 from core.api.throttle import count_request
 from core.errors import PortalError
 
@@ -113,7 +113,7 @@ def _given(request: Request, parameters: BaseSerializer[Any]) -> dict[str, str]:
     fields = getattr(parameters, "fields", {})
     for written, values in request.query_params.lists():
         name = underscore(written)
-        if name in given or (len(values) > 1 and not isinstance(fields.get(name), SeveralField)):
+        if name in given or (len(values) > 1 and not isinstance(fields.get(name), Several)):
             twice.append(name)
         given[name] = ",".join(values)
     if twice:

@@ -28,7 +28,7 @@ from core.api.idempotency import (
 from core.api.json import BodyTooLargeError
 from core.api.openapi.problems import answer_of, codes_of
 from core.api.operations import Operation
-from core.api.serializers import NumberedPageParameters, SeveralField, Strict
+from core.api.serializers import NumberedPageParameters, SeveralField, SeveralIdsField, Strict
 from core.api.throttle import TooManyRequestsError
 from core.errors import PortalError
 from core.keyring import DecryptionError
@@ -224,6 +224,9 @@ class EndpointSchema(AutoSchema):  # type: ignore[misc] # drf-spectacular is not
         if isinstance(field, SeveralField):
             words = {"type": "string", "enum": field.choices}
             return {"type": "array", "items": words, "description": _SEVERAL}
+        if isinstance(field, SeveralIdsField):
+            ids = {"type": "string", "format": "uuid"}
+            return {"type": "array", "items": ids, "description": _SEVERAL}
         return super()._map_serializer_field(field, direction, bypass_extensions)
 
     def _get_serializer_field_meta(self, field: Any, direction: Any) -> dict[str, Any]:
