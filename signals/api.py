@@ -82,11 +82,12 @@ class RangeAnswer(serializers.Serializer[Any]):
 
 
 class PointAnswer(serializers.Serializer[Any]):
-    """A signal, or a bucket of them by its start; `segmentCode` is there for signals only."""
+    """A signal, or a bucket of them by its start, in epoch seconds (with fractions where it has
+    some); `segmentCode` is there for signals, and for buckets a segment."""
 
     only_for_some = frozenset({"segment_code"})
 
-    timestamp = serializers.IntegerField()
+    timestamp = serializers.FloatField()
     segment_code = serializers.UUIDField(required=False)
     rec_count = serializers.IntegerField(allow_null=True)
     value_count = serializers.IntegerField(allow_null=True)

@@ -4,6 +4,7 @@ failure is needed to come to an answer."""
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,7 +88,8 @@ def _wrong_body(
 
 
 def _content(response: HttpResponseBase) -> bytes:
-    return bytes(getattr(response, "content", b""))
+    content = bytes(getattr(response, "content", b""))
+    return gzip.decompress(content) if response.headers.get("Content-Encoding") else content
 
 
 @contextmanager
