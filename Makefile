@@ -163,6 +163,12 @@ lock: ## recompile requirements/*.txt (LOCK_OPTIONS=--upgrade for newer versions
 .PHONY: docs
 docs: env ## rewrite the parts of docs/ that are made from code
 	@$(PY) -m loaderportal.configuration_reference > docs/configuration.md
+	@$(call made,openapi.yaml,loaderportal.api_document,document_as_yaml)
+	@$(call made,error_codes.md,loaderportal.error_codes,reference)
+
+# $(call made,file,module,function): the file of docs/ becomes what the function says.
+made = $(settings) $(PY) manage.py shell -v 0 -c 'from $(2) import $(3); print($(3)(), end="")' \
+	> docs/$(1).new && mv docs/$(1).new docs/$(1)
 
 .PHONY: clean
 clean: ## remove the environment and all caches; the demo's data in DEMO_DIR stay

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib.admin.filters import FieldListFilter, RelatedFieldListFilter
 from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_out
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -20,6 +19,7 @@ from django.utils.http import urlencode
 from unfold.admin import ModelAdmin
 from unfold.forms import AuthenticationForm
 
+from accounts.admin_lists import BoundedPaginator
 from accounts.object_access import is_governed, reachable
 from accounts.roles import Permission, User, may
 from accounts.sign_in import sign_in
@@ -28,21 +28,6 @@ from core.errors import PortalError
 
 _LOOKUPS = frozenset({"", "__exact", "__isnull", "__id__exact", "__loader_code__exact"})
 """What Django's filters append to a field; none of them looks into another field than a key."""
-
-
-class ReachableFilter(RelatedFieldListFilter):
-    """Offers only what the person reaches."""
-
-    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
-        found = reachable(request.user, field.related_model._default_manager.all())  # noqa: SLF001
-        return field.get_choices(
-            include_blank=False,
-            limit_choices_to={"pk__in": found.values("pk")},
-            ordering=self.field_admin_ordering(field, request, model_admin),
-        )
-
-
-FieldListFilter.register(is_governed, ReachableFilter, take_priority=True)
 
 
 class PortalModelAdmin(ModelAdmin):  # type: ignore[misc] # django-unfold is not typed
@@ -62,6 +47,8 @@ class PortalModelAdmin(ModelAdmin):  # type: ignore[misc] # django-unfold is not
     actions = None
     compressed_fields = True
     list_per_page = 50
+    show_full_result_count = False
+    paginator = BoundedPaginator
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         return reachable(request.user, super().get_queryset(request))

@@ -12,6 +12,7 @@ from django.contrib import messages
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -52,15 +53,15 @@ class Done:
 @dataclass(frozen=True)
 class PageAction:
     """One button. `blocked` says why the object's state forbids it, or nothing. `act` calls the
-    service and returns what to tell the person, as `Done` where they go on elsewhere; a button with
-    `link` opens a page instead."""
+    service and returns what to tell the person, as `Done` where they go on elsewhere, or the answer
+    itself where that is a file; a button with `link` opens a page instead."""
 
     name: str
     label: str
     icon: str
     permission: Permission
     blocked: Callable[[User, Any], str]
-    act: Callable[..., str | Done] | None = None
+    act: Callable[..., str | Done | HttpResponseBase] | None = None
     link: Callable[[Any], str] | None = None
     tone: str = "plain"
     confirm: str = ""
@@ -139,7 +140,7 @@ class ActionPageAdmin(PortalModelAdmin):
             for action in self.page_actions
         ]
 
-    def action_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
+    def action_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponseBase:
         """Do what a button says and return to the page; one with a form asks first."""
         if not self.has_view_permission(request):
             raise PermissionDenied
@@ -158,6 +159,8 @@ class ActionPageAdmin(PortalModelAdmin):
         except PortalError as error:
             messages.error(request, error.message)
         else:
+            if isinstance(told, HttpResponseBase):
+                return told
             if (further := _tell(request, told)) is not None:
                 return redirect(further)
         return self._back_to(request, found)
@@ -170,7 +173,7 @@ class ActionPageAdmin(PortalModelAdmin):
 
     def _ask(
         self, request: HttpRequest, found: Any, action: PageAction, asked: type[ActionForm]
-    ) -> HttpResponse:
+    ) -> HttpResponseBase:
         """The page with a button's form; a valid POST does it and returns to the object."""
         assert action.act is not None
         back = reverse(f"admin:{self._name('change')}", args=[quote(found.pk)])
@@ -183,6 +186,8 @@ class ActionPageAdmin(PortalModelAdmin):
             except PortalError as error:
                 form.show(error)
             else:
+                if isinstance(told, HttpResponseBase):
+                    return told
                 further = _tell(request, told)
                 return redirect(further) if further else self._back_to(request, found)
         context = {

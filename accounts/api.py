@@ -19,10 +19,11 @@ from rest_framework_simplejwt.utils import datetime_from_epoch
 
 from accounts.api_tokens import TokenAnswer
 from accounts.models import ApiToken
-from accounts.roles import Permission, User, may, roles_of
-from accounts.sign_in import sign_in
+from accounts.roles import Permission, Role, User, may, roles_of
+from accounts.sign_in import LoginFailedError, LoginLockedError, sign_in
 from audit.services import record
 from core.api.idempotency import Repetition
+from core.api.operations import Operation
 from core.api.serializers import Strict
 from core.api.views import Endpoint, valid_body
 
@@ -41,6 +42,25 @@ class RefreshBody(Strict):
     """Body of `auth/refresh` and `auth/logout`."""
 
     refresh_token = serializers.CharField(max_length=4096)
+
+
+class TokensAnswer(serializers.Serializer[Any]):
+    """The access token goes into the header `Authorization: Bearer ...` until it expires, in
+    `expiresIn` seconds; the refresh token gets new ones, once."""
+
+    access_token = serializers.CharField()
+    refresh_token = serializers.CharField()
+    token_type = serializers.ChoiceField(["Bearer"])
+    expires_in = serializers.IntegerField()
+
+
+class MeAnswer(serializers.Serializer[Any]):
+    """Who asks; `token` is there for those who came with an API token."""
+
+    username = serializers.CharField()
+    roles = serializers.ListField(child=serializers.ChoiceField(list(Role)))
+    permissions = serializers.ListField(child=serializers.ChoiceField(list(Permission)))
+    token = TokenAnswer(allow_null=True)
 
 
 class PortalRefreshToken(RefreshToken):
@@ -87,9 +107,19 @@ class PortalRefreshToken(RefreshToken):
 
 
 class LoginView(Endpoint):
-    """A short access token and a refresh token for a name and password."""
+    """A short access token and a refresh token for a name and password. Five failures within 15
+    minutes lock the name."""
 
     repetition = Repetition.REFUSED
+    operations = {
+        "POST": Operation(
+            "login",
+            "Sign in",
+            body=LoginBody,
+            answer=TokensAnswer,
+            errors=(LoginFailedError, LoginLockedError),
+        )
+    }
 
     permission_classes = [AllowAny]
     authentication_classes: list[Any] = []
@@ -98,7 +128,7 @@ class LoginView(Endpoint):
         body = valid_body(LoginBody, request)
         http_request = request._request  # noqa: SLF001 - documented by DRF
         user = sign_in(request=http_request, **body)
-        return Response(_tokens(PortalRefreshToken.of(user)))
+        return Response(TokensAnswer(_tokens(PortalRefreshToken.of(user))).data)
 
 
 class RefreshView(Endpoint):
@@ -106,6 +136,15 @@ class RefreshView(Endpoint):
     the password gets none."""
 
     repetition = Repetition.REFUSED
+    operations = {
+        "POST": Operation(
+            "refreshTokens",
+            "Get new tokens",
+            body=RefreshBody,
+            answer=TokensAnswer,
+            errors=(LoginFailedError,),
+        )
+    }
 
     permission_classes = [AllowAny]
     authentication_classes: list[Any] = []
@@ -115,13 +154,14 @@ class RefreshView(Endpoint):
         user = token.user()
         if user is None or not token.use_up():
             raise AuthenticationFailed(_EXPIRED)
-        return Response(_tokens(PortalRefreshToken.of(user)))
+        return Response(TokensAnswer(_tokens(PortalRefreshToken.of(user))).data)
 
 
 class LogoutView(Endpoint):
     """Revokes the refresh token."""
 
     repetition = Repetition.REFUSED
+    operations = {"POST": Operation("logout", "Sign out", body=RefreshBody, status=204)}
 
     permission_classes = [IsAuthenticated]
 
@@ -139,18 +179,19 @@ class LogoutView(Endpoint):
 class MeView(Endpoint):
     """The signed-in user, or who a token stands for, and what they may do."""
 
+    operations = {"GET": Operation("getMe", "Read who one is and what one may", answer=MeAnswer)}
+
     permission_classes = [IsAuthenticated]
 
     def get(self, request: Request) -> Response:
         token = request.auth if isinstance(request.auth, ApiToken) else None
-        return Response(
-            {
-                "username": request.user.get_username(),
-                "roles": sorted(roles_of(request.user)),
-                "permissions": sorted(p for p in Permission if may(request.user, p)),
-                "token": TokenAnswer(token).data if token else None,
-            }
-        )
+        me = {
+            "username": request.user.get_username(),
+            "roles": sorted(roles_of(request.user)),
+            "permissions": sorted(p for p in Permission if may(request.user, p)),
+            "token": token,
+        }
+        return Response(MeAnswer(me).data)
 
 
 def _password_mark(user: User) -> str:

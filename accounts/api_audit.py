@@ -10,12 +10,13 @@ from rest_framework import serializers
 from accounts.audit_trail import audit_events
 from accounts.roles import Permission
 from audit.models import AuditEvent
+from core.api.operations import Operation
 from core.api.pagination import LatestFirstPagination
-from core.api.serializers import Strict
-from core.api.views import ListEndpoint, valid_parameters
+from core.api.serializers import Parameters, span_error
+from core.api.views import ListEndpoint
 
 
-class AuditParameters(Strict):
+class AuditParameters(Parameters):
     """What to look for; texts in full."""
 
     actor = serializers.CharField(max_length=150, default="")
@@ -24,8 +25,6 @@ class AuditParameters(Strict):
     object = serializers.CharField(max_length=64, default="")
     correlation_id = serializers.CharField(max_length=64, default="")
     to = serializers.DateTimeField(default=None)
-    cursor = serializers.CharField(required=False)
-    page_size = serializers.CharField(required=False)
 
     def get_fields(self) -> dict[str, Any]:
         """`from` is a word of the language."""
@@ -33,8 +32,7 @@ class AuditParameters(Strict):
 
     def validate(self, asked: dict[str, Any]) -> dict[str, Any]:
         """A span that ends before it starts is a slip, not an empty one."""
-        if asked["from"] and asked["to"] and asked["from"] >= asked["to"]:
-            raise serializers.ValidationError({"to": ["It must be after `from`."]})
+        span_error(asked, "from", "to")
         return asked
 
 
@@ -64,12 +62,14 @@ class AuditTrail(ListEndpoint[AuditEvent]):
     `from` and `to`."""
 
     needs = {"GET": Permission.READ_AUDIT}
+    operations = {"GET": Operation("listAuditEvents", "Read the audit trail")}
 
+    parameters = AuditParameters
     serializer_class = AuditAnswer
     pagination_class = LatestFirstPagination
 
     def get_queryset(self) -> QuerySet[AuditEvent]:
-        asked = valid_parameters(AuditParameters, self.request)
+        asked = self.asked
         return audit_events(
             user=self.request.user,
             actor=asked["actor"],

@@ -139,9 +139,19 @@ def forget_failures(username: str) -> int:
 
 def delete_old_attempts() -> int:
     """Delete failures that no longer count and addresses no longer known; returns how many."""
-    failures = AccessFailureLog.objects.filter(attempt_time__lt=ClockTimestamp() - _FAILURES_KEPT)
-    addresses = AccessLog.objects.filter(attempt_time__lt=ClockTimestamp() - KNOWN_FOR)
-    return int(failures.delete()[0]) + int(addresses.delete()[0])
+    return sum(int(old.delete()[0]) for old in _old_attempts())
+
+
+def count_old_attempts() -> int:
+    """How many it would delete."""
+    return sum(int(old.count()) for old in _old_attempts())
+
+
+def _old_attempts() -> list[QuerySet[Any]]:
+    return [
+        AccessFailureLog.objects.filter(attempt_time__lt=ClockTimestamp() - _FAILURES_KEPT),
+        AccessLog.objects.filter(attempt_time__lt=ClockTimestamp() - KNOWN_FOR),
+    ]
 
 
 def _attempt(request: Any, credentials: dict[str, Any] | None) -> Attempt:

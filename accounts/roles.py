@@ -30,12 +30,16 @@ class Permission(StrEnum):
     RUN = "run"
     BACKFILL = "backfill"
     MEND_COVERAGE = "mend_coverage"
+    POST_SIGNALS = "post_signals"
+    DESCRIBE_SEGMENTS = "describe_segments"
     MANAGE_SOURCES = "manage_sources"
     SET_LOG_LEVELS = "set_log_levels"
     ARCHIVE = "archive"
     MANAGE_USERS = "manage_users"
     READ_AUDIT = "read_audit"
     MANAGE_KEYS = "manage_keys"
+    PRUNE = "prune"
+    EXPORT_EVIDENCE = "export_evidence"
 
 
 _EVERYBODY = frozenset(Role)
@@ -52,12 +56,16 @@ ROLE_TABLE: dict[Permission, frozenset[Role]] = {
     Permission.RUN: _OPERATORS,
     Permission.BACKFILL: _OPERATORS,
     Permission.MEND_COVERAGE: _OPERATORS,
+    Permission.POST_SIGNALS: _OPERATORS,
+    Permission.DESCRIBE_SEGMENTS: _OPERATORS,
     Permission.MANAGE_SOURCES: _ADMINS,
     Permission.SET_LOG_LEVELS: _ADMINS,
     Permission.ARCHIVE: _ADMINS,
     Permission.MANAGE_USERS: _ADMINS,
     Permission.READ_AUDIT: _ADMINS,
     Permission.MANAGE_KEYS: _ADMINS,
+    Permission.PRUNE: _ADMINS,
+    Permission.EXPORT_EVIDENCE: _ADMINS,
 }
 
 _DOING: dict[Permission, str] = {
@@ -69,12 +77,16 @@ _DOING: dict[Permission, str] = {
     Permission.RUN: "enable, disable and run loaders",
     Permission.BACKFILL: "submit and control backfills",
     Permission.MEND_COVERAGE: "waive gaps, look for them and correct the coverage",
+    Permission.POST_SIGNALS: "post signals of EXTERNAL loaders",
+    Permission.DESCRIBE_SEGMENTS: "name segments",
     Permission.MANAGE_SOURCES: "manage source databases",
     Permission.SET_LOG_LEVELS: "set log levels",
     Permission.ARCHIVE: "archive loaders",
     Permission.MANAGE_USERS: "manage users",
     Permission.READ_AUDIT: "read the audit trail",
     Permission.MANAGE_KEYS: "rotate encryption keys",
+    Permission.PRUNE: "remove what is past its retention",
+    Permission.EXPORT_EVIDENCE: "export evidence",
 }
 
 _INCLUDED: dict[Role, frozenset[Role]] = {
@@ -176,8 +188,8 @@ def require_person(user: User) -> None:
     two persons, whom the audit trail names (spec 1, four eyes)."""
     if isinstance(user, SystemActor):
         raise PermissionDeniedError(
-            "Only a person may submit, approve or reject a definition, not the system. At the "
-            "command line, name yourself by --as."
+            "Only a person may import, submit, approve or reject a definition, not the system. At "
+            "the command line, name yourself by --as."
         )
 
 

@@ -127,9 +127,18 @@ def roles_for_token(user: User) -> list[Role]:
 def delete_old_tokens() -> int:
     """Delete tokens that ended longer than `KEPT_AFTER_ITS_END` ago; returns how many. The audit
     trail keeps that there were such."""
+    return _long_ended().delete()[0]
+
+
+def count_old_tokens() -> int:
+    """How many it would delete."""
+    return _long_ended().count()
+
+
+def _long_ended() -> models.QuerySet[ApiToken]:
     before = ClockTimestamp() - KEPT_AFTER_ITS_END
     ended = models.Q(revoked_at__lt=before) | models.Q(expiry__lt=before)
-    return ApiToken.objects.filter(ended).delete()[0]
+    return ApiToken.objects.filter(ended)
 
 
 def _check(actor: User, name: str, role: str, lifetime: timedelta) -> None:

@@ -164,6 +164,12 @@ def prune_expired() -> int:
     return removed
 
 
+def count_expired() -> int:
+    """How many it would remove, of those that are numbered."""
+    before = database_now() - settings.EVENT_RETENTION
+    return LoaderEvent.objects.filter(number__isnull=False, at__lt=before).count()
+
+
 @transaction.atomic
 def _prune_batch() -> int:
     stream = EventStream.objects.select_for_update(no_key=True).get(pk=EventStream.KEY)

@@ -14,8 +14,8 @@ from django.db import connection, transaction
 
 from audit.chain import Tip
 from audit.exceptions import AuditTamperedError, PruningNotGrantedError
-from audit.models import AuditCheckpoint, AuditSeal
-from audit.retention import FLOOR
+from audit.models import AuditCheckpoint, AuditEvent, AuditSeal
+from audit.retention import FLOOR, KEPT_ACTIONS
 from audit.sealing import add_checkpoint, chain_tip, events_with, extend_chain, lock_chain
 from audit.services import record
 from audit.verification import walk_chain
@@ -37,6 +37,15 @@ def prune_expired() -> int:
     if not settings.AUDIT_RETENTION:
         return 0
     return prune_audit(database_now() - settings.AUDIT_RETENTION)
+
+
+def count_expired() -> int:
+    """How many events it would remove."""
+    if not settings.AUDIT_RETENTION:
+        return 0
+    old = AuditSeal.objects.filter(sealed_at__lt=database_now() - settings.AUDIT_RETENTION)
+    events = AuditEvent.objects.filter(pk__in=old.values("event_id"))
+    return events.exclude(action__in=KEPT_ACTIONS).count()
 
 
 def prune_audit(before: datetime) -> int:

@@ -11,10 +11,13 @@ from rest_framework.response import Response
 
 from accounts.object_access import reachable
 from accounts.roles import Permission
+from backfill.api_answers import ScanAskedAnswer
 from backfill.exceptions import GapScanNotFoundError
 from backfill.models import GapFinding, GapScan
 from backfill.services.gap_scan import ask_for_scan
+from core.api.operations import Operation
 from core.api.views import Endpoint, ListEndpoint
+from execution.coverage import CoverageState
 from loaders.models import Loader
 
 
@@ -23,6 +26,8 @@ class GapScanAnswer(serializers.ModelSerializer[GapScan]):
 
     scan_id = serializers.UUIDField(source="id")
     requested_by = serializers.CharField(source="requested_by.username", default=None)
+    loaders_left_out = serializers.DictField(child=serializers.IntegerField())
+    gaps_by_fate = serializers.DictField(child=serializers.IntegerField())
 
     class Meta:
         model = GapScan
@@ -48,7 +53,8 @@ class GapFindingAnswer(serializers.ModelSerializer[GapFinding]):
 
     from_time = serializers.DateTimeField(source="range_from")
     to_time = serializers.DateTimeField(source="range_to")
-    backfill_id = serializers.UUIDField(source="job_id")
+    states = serializers.ListField(child=serializers.ChoiceField(CoverageState.choices))
+    backfill_id = serializers.UUIDField(source="job_id", allow_null=True)
 
     class Meta:
         model = GapFinding
@@ -70,19 +76,39 @@ class GapScanList(ListEndpoint[GapScan]):
     """Scans, newest first; POST has one made by the maintenance cluster and does not wait."""
 
     needs = {"GET": Permission.VIEW, "POST": Permission.MEND_COVERAGE}
+    operations = {
+        "GET": Operation("listGapScans", "List scans for gaps", tag="coverage"),
+        "POST": Operation(
+            "askForGapScan",
+            "Ask for a scan",
+            "The maintenance cluster makes it as soon as it can.",
+            tag="coverage",
+            answer=ScanAskedAnswer,
+            status=202,
+        ),
+    }
     serializer_class = GapScanAnswer
     queryset = GapScan.objects.select_related("requested_by")
 
     def post(self, request: Request) -> Response:
         """Ask for a scan now."""
         ask_for_scan(user=request.user)
-        return Response({"status": "ASKED"}, status.HTTP_202_ACCEPTED)
+        return Response(ScanAskedAnswer({"status": "ASKED"}).data, status.HTTP_202_ACCEPTED)
 
 
 class GapScanDetail(Endpoint):
     """One scan and its figures."""
 
     needs = {"GET": Permission.VIEW}
+    operations = {
+        "GET": Operation(
+            "getGapScan",
+            "Read a scan",
+            tag="coverage",
+            answer=GapScanAnswer,
+            errors=(GapScanNotFoundError,),
+        )
+    }
 
     def get(self, request: Request, scan_id: str) -> Response:
         return Response(GapScanAnswer(_scan(scan_id)).data)
@@ -92,6 +118,14 @@ class GapFindingList(ListEndpoint[GapFinding]):
     """What a scan found, of loaders that the user reaches."""
 
     needs = {"GET": Permission.VIEW}
+    operations = {
+        "GET": Operation(
+            "listGapFindings",
+            "List what a scan found",
+            tag="coverage",
+            errors=(GapScanNotFoundError,),
+        )
+    }
     serializer_class = GapFindingAnswer
 
     def get_queryset(self) -> QuerySet[GapFinding]:

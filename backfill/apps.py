@@ -15,6 +15,7 @@ class BackfillConfig(AppConfig):
     def ready(self) -> None:
         from backfill.gap_job import register_scan
         from backfill.late.upkeep import register_jobs
+        from backfill.retention import register_retention
         from backfill.scheduling import register_work
         from backfill.services import expire_requests
         from execution.maintenance import Every, register
@@ -23,3 +24,4 @@ class BackfillConfig(AppConfig):
         register_jobs()
         register("expired backfill requests", Every(timedelta(hours=1)), expire_requests)
         register_scan()
+        register_retention()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from core.errors import TerminalError, TransientError
+from loaders.exceptions import InvalidTransitionError
 
 
 class BackfillJobNotFoundError(TerminalError):
@@ -14,14 +15,18 @@ class BackfillJobNotFoundError(TerminalError):
     status = HTTPStatus.NOT_FOUND
 
 
-class BackfillJobNotPendingError(TerminalError):
+class BackfillTransitionError(InvalidTransitionError):
+    """The job is not in a status from which this is possible."""
+
+
+class BackfillJobNotPendingError(BackfillTransitionError):
     """Only a pending job can be executed; it was started before, or has ended."""
 
     code = "BACKFILL_JOB_NOT_PENDING"
     status = HTTPStatus.CONFLICT
 
 
-class BackfillJobNotCancellableError(TerminalError):
+class BackfillJobNotCancellableError(BackfillTransitionError):
     """The job has ended."""
 
     code = "BACKFILL_JOB_NOT_CANCELLABLE"
@@ -40,13 +45,6 @@ class RecountNotFoundError(TerminalError):
 
     code = "RECOUNT_NOT_FOUND"
     status = HTTPStatus.NOT_FOUND
-
-
-class BackfillTransitionError(TerminalError):
-    """The job is not in a status from which this is possible."""
-
-    code = "INVALID_TRANSITION"
-    status = HTTPStatus.CONFLICT
 
 
 class SourceDataExpiredError(TerminalError):

@@ -20,11 +20,13 @@ MOST_WINDOWS = 10_000
 @dataclass(frozen=True)
 class Bounds:
     """Between which instants a loader can be backfilled. None is no bound; without a watermark
-    there is nothing to backfill. `oldest` is how far back the source still has data."""
+    there is nothing to backfill. `oldest` is how far back the source still has data, `kept_since`
+    how far back the portal keeps signals."""
 
     plan: TimePlan
     watermark: datetime | None
     oldest: datetime | None
+    kept_since: datetime | None = None
 
     def errors(self, start: datetime, end: datetime) -> dict[str, str]:
         """By field, why this range can't be backfilled; empty when it can."""
@@ -38,6 +40,11 @@ class Bounds:
             found["from_time"] = (
                 f"The source keeps its data since {instant_text(self.oldest)} UTC only: what was "
                 "loaded before would be replaced by nothing."
+            )
+        elif self.kept_since is not None and start < self.kept_since:
+            found["from_time"] = (
+                f"The portal keeps signals since {instant_text(self.kept_since)} UTC only: what "
+                "lies before would be removed again."
             )
         last = self.plan.last_boundary
         if last is not None and end > last:

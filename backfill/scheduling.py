@@ -176,8 +176,9 @@ def _is_own_turn(job: Candidate, now: datetime) -> bool:
 
 
 def _turns(now: datetime, db_code: str | None = None) -> Turns:
-    """When a live run and a backfill were last dispatched, at one source or anywhere."""
-    runs = LoadHistory.objects.filter(start_time__gt=now - _OF_LATE)
+    """When a live run and a backfill were last dispatched, at one source or anywhere. What was
+    posted asked no source and took nobody's place."""
+    runs = LoadHistory.objects.filter(start_time__gt=now - _OF_LATE).exclude(source_db_code="")
     if db_code is not None:
         runs = runs.filter(source_db_code=db_code)
     starts = runs.order_by("-start_time").values_list("start_time", flat=True)

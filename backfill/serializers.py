@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from rest_framework import serializers
 
 from backfill.models import BackfillJob, BackfillRun
 from backfill.order import FIRST, LAST, USUAL
-from backfill.services import Preview, Wanted
+from backfill.services import Wanted
 from backfill.services.reading import pace
-from backfill.services.submitting import LONGEST_REASON, Planned
+from backfill.services.submitting import LONGEST_REASON
 from backfill.states import JobMode, JobStatus
-from core.api.serializers import Strict
-from core.window import Window
+from core.api.serializers import Parameters, SeveralField, Strict
 from loaders.policies import PurgeStrategy
 
 
@@ -50,17 +48,13 @@ class CommentBody(Strict):
     comment = serializers.CharField(allow_blank=True, default="", max_length=1000)
 
 
-class JobFilter(serializers.Serializer[Any]):
-    """Parameters of the list, besides those of its pages."""
+class JobFilter(Parameters):
+    """Parameters of the list, besides those of its pages. `requestedBy` is a user's name, or
+    `system` for what the portal submitted itself."""
 
     loader_code = serializers.CharField(max_length=64, required=False)
-    status = serializers.CharField(max_length=16, required=False)
-
-    def validate_status(self, wanted: str) -> str:
-        """A status, in capitals or not."""
-        if wanted.upper() not in JobStatus.values:
-            raise serializers.ValidationError(f"Use one of {', '.join(JobStatus.values)}.")
-        return wanted.upper()
+    status = SeveralField(JobStatus, required=False)
+    requested_by = serializers.CharField(max_length=150, required=False)
 
 
 def wanted_in(body: dict[str, Any]) -> Wanted:
@@ -124,27 +118,36 @@ class JobRow(serializers.ModelSerializer[BackfillJob]):
         )
 
 
-class JobAnswer(JobRow):
-    """One job with its pace: seconds of the source's time and rows in a second, and the seconds
-    that are left. Null before the first window, and the latter for a job that does not go on."""
+class JobPaceAnswer(serializers.Serializer[Any]):
+    """Seconds of the source's time and rows in a second, over the latest windows, and the seconds
+    that are left; null for a job that does not go on."""
 
-    pace = serializers.SerializerMethodField()
+    seconds_per_second = serializers.FloatField()
+    rows_per_second = serializers.FloatField()
+    seconds_left = serializers.IntegerField(allow_null=True)
 
-    class Meta(JobRow.Meta):
-        fields = (*JobRow.Meta.fields, "pace")
-
-    def get_pace(self, job: BackfillJob) -> dict[str, Any] | None:
-        """Over the latest windows."""
-        found = pace(job)
+    def get_attribute(self, instance: BackfillJob) -> dict[str, Any] | None:
+        """None before the first window."""
+        found = pace(instance)
         if found is None:
             return None
-        goes_on = job.status in JobStatus.active()
-        left = found.left(job.seconds_left).total_seconds() if goes_on else None
+        goes_on = instance.status in JobStatus.active()
+        left = found.left(instance.seconds_left).total_seconds() if goes_on else None
         return {
             "seconds_per_second": round(found.seconds_per_second, 3),
             "rows_per_second": round(found.rows_per_second, 3),
             "seconds_left": None if left is None else round(left),
         }
+
+
+class JobAnswer(JobRow):
+    """One job with its pace: seconds of the source's time and rows in a second, and the seconds
+    that are left. Null before the first window, and the latter for a job that does not go on."""
+
+    pace = JobPaceAnswer(allow_null=True)
+
+    class Meta(JobRow.Meta):
+        fields = (*JobRow.Meta.fields, "pace")
 
 
 class RunAnswer(serializers.ModelSerializer[BackfillRun]):
@@ -167,44 +170,3 @@ class RunAnswer(serializers.ModelSerializer[BackfillRun]):
             "records_purged",
             "error_code",
         )
-
-
-def preview_answer(preview: Preview) -> dict[str, Any]:
-    """A preview as it is answered."""
-    return {
-        **_planned(preview.planned),
-        "seconds": preview.seconds,
-        "needs_approval": preview.needs_approval,
-        "first_window": _window(preview.first),
-        "last_window": _window(preview.last),
-        "standing_rows": preview.standing,
-        "standing_is_more": preview.standing_is_more,
-        "page": preview.page,
-        "pages": preview.pages,
-        "windows": [
-            {
-                **_window(shown.window),
-                "standing_rows": shown.rows,
-                "replaced_rows": shown.replaced,
-                "fails_on_duplicates": shown.fails,
-                "coverage": shown.coverage,
-            }
-            for shown in preview.windows
-        ],
-        "estimate": asdict(preview.estimate),
-        "equal_job": preview.equal_job,
-        "overlapping_jobs": preview.overlapping_jobs,
-    }
-
-
-def _planned(planned: Planned) -> dict[str, Any]:
-    return {
-        "version": planned.version.number,
-        "from_time": planned.window.start,
-        "to_time": planned.window.end,
-        "window_count": planned.windows,
-    }
-
-
-def _window(window: Window) -> dict[str, Any]:
-    return {"window_from": window.start, "window_to": window.end}

@@ -24,25 +24,54 @@ from tests.support.evidence import complete_at_once
 BENCHMARKS = ("writer", "memory", "gaps", "signals")
 """Modules of this package with `benchmark(stage, sources, size)`, which yields Figures."""
 
+ON_THE_DEMO = ("api",)
+"""Modules with `benchmark(size)`: what they measure is the demo, which they start."""
+
 
 def main() -> int:
     """Measure what the command line asks for."""
+    everything = (*ON_THE_DEMO, *BENCHMARKS)
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows of a large load")
     parser.add_argument("--runs", type=int, default=2_000, help="runs in one worker process")
-    parser.add_argument("--only", choices=BENCHMARKS, help="one benchmark instead of all")
+    parser.add_argument("--only", choices=everything, help="one benchmark instead of all")
     parser.add_argument("--loaders", type=int, default=5_000, help="loaders of a scan for gaps")
     parser.add_argument("--signals", type=int, default=2_000_000, help="signals of a query")
+    parser.add_argument("--people", type=int, default=100, help="users at the API")
+    parser.add_argument("--seconds", type=int, default=60, help="how long they ask")
     options = parser.parse_args()
-    names = [options.only] if options.only else BENCHMARKS
-    size = Size(options.rows, options.runs, options.loaders, options.signals)
-    figures = list(_figures(names, size))
+    names = [options.only] if options.only else everything
+    size = Size(
+        options.rows,
+        options.runs,
+        options.loaders,
+        options.people,
+        options.seconds,
+        options.signals,
+    )
+    figures = [
+        *_on_the_demo([name for name in names if name in ON_THE_DEMO], size),
+        *_figures([name for name in names if name in BENCHMARKS], size),
+    ]
     sys.stdout.write("\n".join([*table(figures), json_line(figures), ""]))
     return 0 if all(figure.is_kept for figure in figures) else 1
 
 
-def _figures(names: list[str] | tuple[str, ...], size: Size) -> Iterator[Figure]:
+def _on_the_demo(names: list[str], size: Size) -> Iterator[Figure]:
+    for name in names:
+        for figure in importlib.import_module(f"benchmarks.{name}").benchmark(size):
+            yield _told(figure)
+
+
+def _told(figure: Figure) -> Figure:
+    sys.stderr.write(f"{figure.name}: {figure.value:.2f} {figure.unit}\n")
+    return figure
+
+
+def _figures(names: list[str], size: Size) -> Iterator[Figure]:
     """Servers, a portal and two sources, and what the benchmarks find there."""
+    if not names:
+        return
     with servers.started() as started:
         database = servers.make_portal(started.postgres)
         os.environ["DATABASE_URL"] = database.url()
@@ -59,8 +88,7 @@ def _figures(names: list[str] | tuple[str, ...], size: Size) -> Iterator[Figure]
             for name in names:
                 module = importlib.import_module(f"benchmarks.{name}")
                 for figure in module.benchmark(stage, (postgres, mariadb), size):
-                    sys.stderr.write(f"{figure.name}: {figure.value:.2f} {figure.unit}\n")
-                    yield figure
+                    yield _told(figure)
             stage.close()
 
 

@@ -14,6 +14,8 @@ class Size:
     rows: int
     runs: int
     loaders: int = 5_000
+    people: int = 100
+    seconds: int = 60
     signals: int = 2_000_000
 
 

@@ -12,7 +12,11 @@ from django.conf import settings
 from django.db import connections
 
 SCHEMAS = ("loader", "signals")
-FUNCTIONS = ("signals.ensure_partition(timestamptz)", "signals.drop_output(uuid,bigint)")
+FUNCTIONS = (
+    "signals.ensure_partition(timestamptz)",
+    "signals.drop_output(uuid,bigint)",
+    "signals.drop_month(timestamptz)",
+)
 """Functions that run with the owner's rights, which nobody but the application may call."""
 
 PRUNE_AUDIT = "loader.prune_audit(bigint)"

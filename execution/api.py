@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,11 +13,18 @@ from rest_framework.response import Response
 
 from accounts.object_access import reachable
 from accounts.roles import Permission, User, may
-from core.api.serializers import Strict
-from core.api.views import Endpoint, ListEndpoint, valid_body, valid_parameters
+from core.api.operations import Operation
+from core.api.pagination import CursorPages
+from core.api.serializers import Parameters, SeveralField, Strict, span_error
+from core.api.views import Endpoint, ListEndpoint, valid_body
+from execution.api_answers import RUN_ERRORS, AcceptedAnswer
+from execution.exceptions import ExecutionNotFoundError, NotCancellableError
 from execution.models import LoadHistory, RunStatus, Trigger
+from execution.requesters import asked_for_by
 from execution.services import disable_and_cancel, no_execution, request_cancel, run_now
 from loaders.api import views as loaders
+from loaders.api.serializers import LoaderAnswer
+from loaders.exceptions import DefinitionChangedError, LoaderArchivedError, LoaderNotFoundError
 from loaders.services import get_loader
 
 _ENCRYPTED = ("source_error", "stack_trace")
@@ -25,6 +33,8 @@ _ENTITLED = frozenset({*_ENCRYPTED, "replica_name", "capture"})
 
 class ExecutionRow(serializers.ModelSerializer[LoadHistory]):
     """An execution in a list. `recordsIngested` is the same figure as `recordsLoaded`."""
+
+    only_for_some = _ENTITLED
 
     execution_id = serializers.UUIDField(source="id")
     loader_code = serializers.CharField(source="loader_id")
@@ -94,23 +104,57 @@ class ExecutionAnswer(ExecutionRow):
 
     source_error = serializers.CharField()
     stack_trace = serializers.CharField()
-    capture = serializers.JSONField()
+    capture = serializers.DictField(allow_null=True)
 
     class Meta(ExecutionRow.Meta):
         fields = (*ExecutionRow.Meta.fields, "capture", *_ENCRYPTED)
 
 
-class ExecutionFilter(serializers.Serializer[Any]):
-    """Parameters of the list, besides those of its pages."""
+class HistoryFilter(Parameters):
+    """Parameters of a list of one loader's executions, besides those of its pages: those that
+    started in `[fromTime, toTime)`. `requestedBy` is a user's name, or `system` for what the portal
+    started itself; `sourceDatabase` is the code of the source that was read."""
+
+    status = SeveralField(RunStatus, required=False)
+    trigger = SeveralField(Trigger, required=False)
+    error_code = serializers.CharField(max_length=64, required=False)
+    from_time = serializers.DateTimeField(required=False)
+    to_time = serializers.DateTimeField(required=False)
+    source_database = serializers.CharField(max_length=64, required=False)
+    requested_by = serializers.CharField(max_length=150, required=False)
+    correlation_id = serializers.CharField(max_length=64, required=False)
+
+    def validate(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """The span is not empty."""
+        span_error(asked, "from_time", "to_time")
+        return asked
+
+
+class ExecutionFilter(HistoryFilter):
+    """The same over all loaders."""
 
     loader_code = serializers.CharField(max_length=64, required=False)
-    status = serializers.CharField(max_length=16, required=False)
 
-    def validate_status(self, wanted: str) -> str:
-        """A status, in capitals or not."""
-        if wanted.upper() not in RunStatus.values:
-            raise serializers.ValidationError(f"Use one of {', '.join(RunStatus.values)}.")
-        return wanted.upper()
+
+_COLUMNS = {
+    "status": "status__in",
+    "trigger": "trigger__in",
+    "error_code": "error_code",
+    "from_time": "start_time__gte",
+    "to_time": "start_time__lt",
+    "source_database": "source_db_code",
+    "correlation_id": "correlation_id",
+}
+"""Parameters, and what they ask of the column."""
+
+
+class ExecutionPagination(CursorPages):
+    """Latest start first: an index for each filter that narrows most is in that order."""
+
+    ordering = ("-start_time", "-id")
+
+    def check_position(self, text: str) -> None:
+        datetime.fromisoformat(text)
 
 
 def _executions(user: User) -> QuerySet[LoadHistory]:
@@ -119,27 +163,58 @@ def _executions(user: User) -> QuerySet[LoadHistory]:
 
 
 class ExecutionList(ListEndpoint[LoadHistory]):
-    """Executions, newest first; `loaderCode` and `status` filter."""
+    """Executions of all loaders, the latest first."""
 
     needs = {"GET": Permission.VIEW}
+    operations = {
+        "GET": Operation("listExecutions", "List executions", errors=(LoaderNotFoundError,))
+    }
 
+    parameters: type[Parameters] = ExecutionFilter
     serializer_class = ExecutionRow
+    pagination_class = ExecutionPagination
 
     def get_queryset(self) -> QuerySet[LoadHistory]:
-        executions = _executions(self.request.user).defer(*_ENCRYPTED)
-        wanted = valid_parameters(ExecutionFilter, self.request)
-        if "loader_code" in wanted:
-            loader = get_loader(wanted["loader_code"], user=self.request.user)
-            executions = executions.filter(loader=loader)
-        if "status" in wanted:
-            executions = executions.filter(status=wanted["status"])
-        return executions
+        user, asked = self.request.user, self.asked
+        executions = _executions(user).defer(*_ENCRYPTED)
+        code = self.kwargs.get("code") or asked.get("loader_code")
+        if code is not None:
+            executions = executions.filter(loader=get_loader(code, user=user))
+        if "requested_by" in asked:
+            executions = executions.filter(asked_for_by(asked["requested_by"]))
+        return executions.filter(
+            **{column: asked[name] for name, column in _COLUMNS.items() if name in asked}
+        )
+
+
+class LoaderHistory(ExecutionList):
+    """Executions of one loader, the latest first."""
+
+    operations = {
+        "GET": Operation(
+            "listLoaderHistory",
+            "List a loader's executions",
+            tag="executions",
+            errors=(LoaderNotFoundError,),
+        )
+    }
+
+    parameters = HistoryFilter
 
 
 class ExecutionDetail(Endpoint):
     """One execution."""
 
     needs = {"GET": Permission.VIEW}
+    operations = {
+        "GET": Operation(
+            "getExecution",
+            "Read an execution",
+            "What the source said, traces and replica are there for those who may see SQL.",
+            answer=ExecutionAnswer,
+            errors=(ExecutionNotFoundError,),
+        )
+    }
 
     def get(self, request: Request, execution_id: UUID) -> Response:
         execution = _execution(execution_id, request.user)
@@ -150,6 +225,16 @@ class ExecutionCancel(Endpoint):
     """Ask a running execution to stop."""
 
     needs = {"POST": Permission.RUN}
+    operations = {
+        "POST": Operation(
+            "cancelExecution",
+            "Cancel an execution",
+            "The query is stopped at the source, and nothing is written.",
+            answer=ExecutionAnswer,
+            status=202,
+            errors=(ExecutionNotFoundError, NotCancellableError),
+        )
+    }
 
     def post(self, request: Request, execution_id: UUID) -> Response:
         execution = _execution(execution_id, request.user)
@@ -164,6 +249,16 @@ class LoaderRun(Endpoint):
     """Start the loader's next window now; does not wait for it."""
 
     needs = {"POST": Permission.RUN}
+    operations = {
+        "POST": Operation(
+            "runLoader",
+            "Start a run",
+            tag="executions",
+            answer=AcceptedAnswer,
+            status=202,
+            errors=RUN_ERRORS,
+        )
+    }
 
     def post(self, request: Request, code: str) -> Response:
         loader = get_loader(code, user=request.user)
@@ -179,6 +274,19 @@ class DisableBody(Strict):
 class LoaderDisable(loaders.LoaderDisable):
     """Let no new run start; with `cancelRuns`, those under way stop as well."""
 
+    operations = {
+        "POST": Operation(
+            "disableLoader",
+            "Disable a loader",
+            body=DisableBody,
+            body_is_optional=True,
+            answer=LoaderAnswer,
+            has_etag=True,
+            takes_if_match=True,
+            errors=(LoaderNotFoundError, LoaderArchivedError, DefinitionChangedError),
+        )
+    }
+
     def post(self, request: Request, code: str) -> Response:
         if not valid_body(DisableBody, request)["cancel_runs"]:
             return super().post(request, code)
@@ -189,14 +297,7 @@ class LoaderDisable(loaders.LoaderDisable):
 
 def accepted(history: LoadHistory) -> Response:
     """The answer to a request that started an execution."""
-    return Response(
-        {
-            "execution_id": history.pk,
-            "status": history.status,
-            "start_time": history.start_time,
-        },
-        status=status.HTTP_202_ACCEPTED,
-    )
+    return Response(AcceptedAnswer(history).data, status=status.HTTP_202_ACCEPTED)
 
 
 def _execution(execution_id: UUID, user: User) -> LoadHistory:

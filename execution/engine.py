@@ -216,7 +216,10 @@ def _transfer(
     governed = claimed.settings
     statement = statement_of(governed, window, source.quote)
     purged = _purge(claimed, window, phases)
-    with closing(CombinationRegistry()) as registry, source.stream(statement) as rows:
+    with (
+        closing(CombinationRegistry(claimed.loader_code)) as registry,
+        source.stream(statement) as rows,
+    ):
         encoder = RowEncoder(
             loader_code=claimed.loader_code,
             load_history_id=claimed.history_id,

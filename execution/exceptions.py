@@ -14,6 +14,13 @@ class ExecutionNotFoundError(TerminalError):
     status = HTTPStatus.NOT_FOUND
 
 
+class LockNotFoundError(TerminalError):
+    """No lock has this id; released ones are deleted after their retention."""
+
+    code = "LOCK_NOT_FOUND"
+    status = HTTPStatus.NOT_FOUND
+
+
 class LoaderAtCapacityError(TransientError):
     """The loader or its source has as many active runs as it may."""
 
@@ -102,6 +109,13 @@ class WindowBeyondWatermarkError(TerminalError):
 
     code = "WINDOW_BEYOND_WATERMARK"
     status = HTTPStatus.CONFLICT
+
+
+class PostTooScatteredError(TerminalError):
+    """The signals of a post lie in more separate stretches of time than one request may name."""
+
+    code = "POST_TOO_SCATTERED"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 class GapNotFoundError(TerminalError):

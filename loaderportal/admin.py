@@ -44,7 +44,8 @@ from loaderportal.loader_page import LoaderPageAdmin
 from loaders.admin.source import SourceDatabaseAdmin
 from loaders.admin.version import LoaderVersionAdmin
 from loaders.models import Loader, LoaderVersion, SourceDatabase
-from signals.models import OutputVersion
+from signals.admin import SegmentCombinationAdmin
+from signals.models import OutputVersion, SegmentCombination
 
 for _model in list(admin.site._registry):  # noqa: SLF001 - there is no public way to list them
     admin.site.unregister(_model)
@@ -63,6 +64,7 @@ admin.site.register(Gap, GapPageAdmin)
 admin.site.register(GapWaiver, WaiverAdmin)
 admin.site.register(GapScan, GapScanAdmin)
 admin.site.register(OutputVersion, OutputVersionAdmin)
+admin.site.register(SegmentCombination, SegmentCombinationAdmin)
 admin.site.register(LoaderExecutionLock, LockAdmin)
 admin.site.register(Replica, ReplicaAdmin)
 admin.site.register(MaintenanceJob, MaintenanceJobAdmin)

@@ -11,13 +11,13 @@ from core.env import ConfigurationError, Variable, one_of, read_all, switch, who
 from loaderportal.capture_url import capture_url
 from loaderportal.configuration_values import (
     ages,
-    audit_retention,
     cron,
     keyring_text,
     networks,
     parse_database_url,
     pattern,
     redis_url,
+    retention,
     role_name,
     secret_key,
 )
@@ -256,8 +256,29 @@ VARIABLES = (
         "LOADERPORTAL_AUDIT_RETENTION_DAYS",
         "How long audit events are kept after they were sealed, in days, at least 30; 0 keeps them "
         "for ever. `migrate` lets the application prune only where this is set.",
-        audit_retention,
+        retention,
         default=0,
+    ),
+    Variable(
+        "LOADERPORTAL_SIGNALS_RETENTION_DAYS",
+        "How long signals are kept, in days, at least 30; 0 keeps them for ever. Whole months "
+        "(UTC) are dropped once their last day is older. See `retention.md`.",
+        retention,
+        default=0,
+    ),
+    Variable(
+        "LOADERPORTAL_HISTORY_RETENTION_DAYS",
+        "How long executions and re-counts are kept, in days, at least 30; 0 keeps them for ever. "
+        "Must exceed `LOADERPORTAL_GAP_LOOKBACK_DAYS` and "
+        "`LOADERPORTAL_RELEASED_LOCK_RETENTION_DAYS`.",
+        retention,
+        default=400,
+    ),
+    Variable(
+        "LOADERPORTAL_GAP_SCAN_RETENTION_DAYS",
+        "How long scans for gaps and their findings are kept, in days; 0 keeps them for ever.",
+        whole_number(minimum=0, maximum=36_500),
+        default=90,
     ),
     Variable(
         "LOADERPORTAL_TRIAL_SECONDS",
@@ -312,12 +333,23 @@ def load(environment: Mapping[str, str]) -> dict[str, Any]:
             f"LOADERPORTAL_TOKEN_DAYS ({days}) must not exceed "
             f"LOADERPORTAL_TOKEN_MAX_DAYS ({most})."
         )
+    _check_history(values)
     if stale <= timeout:
         raise ConfigurationError(
             f"LOADERPORTAL_STALE_LOCK_HOURS ({stale}) must exceed "
             f"LOADERPORTAL_EXECUTION_TIMEOUT_HOURS ({timeout})."
         )
     return values
+
+
+def _check_history(values: Mapping[str, Any]) -> None:
+    """Whatever reads back so far must find the executions. Raises ConfigurationError."""
+    kept = values["LOADERPORTAL_HISTORY_RETENTION_DAYS"]
+    for name in ("LOADERPORTAL_GAP_LOOKBACK_DAYS", "LOADERPORTAL_RELEASED_LOCK_RETENTION_DAYS"):
+        if 0 < kept <= values[name]:
+            raise ConfigurationError(
+                f"LOADERPORTAL_HISTORY_RETENTION_DAYS ({kept}) must exceed {name} ({values[name]})."
+            )
 
 
 def _database(environment: Mapping[str, str]) -> dict[str, Any]:

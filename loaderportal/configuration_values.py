@@ -14,6 +14,7 @@ from core.env import whole_number, words
 from core.keyring import Keyring
 
 _SHORTEST_AGE, _LONGEST_AGE = 0.1, 8760
+_LONGEST_DAYS = 36_500
 _REDIS_SCHEMES = {"redis", "rediss", "unix"}
 _POSTGRES_SCHEMES = {"postgres", "postgresql"}
 
@@ -62,10 +63,10 @@ def role_name(text: str) -> str:
     return text
 
 
-def audit_retention(text: str) -> int:
+def retention(text: str) -> int:
     """Parser of days: none, or at least those below which nothing is pruned. Raises
     ValueError."""
-    days = whole_number(0)(text)
+    days = whole_number(0, _LONGEST_DAYS)(text)
     if 0 < days < FLOOR.days:
         raise ValueError(f"it must be 0 or at least {FLOOR.days}")
     return days

@@ -33,6 +33,8 @@ from loaderportal.coverage_page import (
     loader_for,
     strip_of,
 )
+from loaderportal.evidence.page import EVIDENCE
+from loaderportal.explorer_page import explorer_address
 from loaders.admin.loader import LoaderAdmin
 from loaders.models import ApprovalStatus, Loader
 from signals.models import SignalsHistory
@@ -110,6 +112,7 @@ class LoaderPageAdmin(LoaderAdmin):
         DISABLE_AND_CANCEL,
         TEST_QUERY,
         DRY_RUN,
+        EVIDENCE,
     )
 
     def get_urls(self) -> list[URLPattern]:
@@ -204,6 +207,7 @@ def coverage_context(loader: Loader, now: datetime) -> dict[str, Any] | None:
 def _links(user: User, loader: Loader) -> Iterable[tuple[str, str]]:
     by_code = urlencode({"loader__loader_code__exact": loader.loader_code})
     by_id = urlencode({"loader__id__exact": str(loader.pk)})
+    yield "Explorer", explorer_address(loader)
     yield "Executions", f"{reverse('admin:execution_loadhistory_changelist')}?{by_code}"
     yield "Backfills", jobs_address(loader)
     yield "Coverage", coverage_address(loader)

@@ -29,6 +29,24 @@ class _Item:
         """Of the page's address."""
         return f"{self.model}_{self.page}"
 
+    @property
+    def address(self) -> str:
+        """Where the entry leads."""
+        return reverse(f"admin:{self.name}")
+
+
+@dataclass(frozen=True)
+class _PageItem(_Item):
+    """A page that belongs to no model; `model` is the name of its address."""
+
+    @property
+    def name(self) -> str:
+        return self.model
+
+    @property
+    def address(self) -> str:
+        return reverse(self.name)
+
 
 _GROUPS: tuple[tuple[str, tuple[_Item, ...]], ...] = (
     (
@@ -37,6 +55,7 @@ _GROUPS: tuple[tuple[str, tuple[_Item, ...]], ...] = (
             _Item("Loaders", "sync_alt", "loaders_loader"),
             _Item("Approvals and versions", "approval", "loaders_loaderversion"),
             _Item("Executions", "history", "execution_loadhistory"),
+            _PageItem("Explorer", "monitoring", "explorer", page=""),
             _Item("Backfills", "update", "backfill_backfilljob"),
             _Item("Late data", "history_toggle_off", "execution_recount"),
             _Item("Coverage", "view_timeline", "execution_coverage", page="board"),
@@ -44,6 +63,7 @@ _GROUPS: tuple[tuple[str, tuple[_Item, ...]], ...] = (
             _Item("Gap scans", "radar", "backfill_gapscan"),
             _Item("Waived gaps", "do_not_disturb_on", "execution_gapwaiver"),
             _Item("Output versions", "restore_page", "signals_outputversion"),
+            _Item("Segments", "label", "signals_segmentcombination"),
             _Item("Governance", "rule", "loaders_loader", page="governance"),
         ),
     ),
@@ -78,19 +98,25 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         shown = [_entry(item, request) for item in items if may(request.user, item.permission)]
         if shown:
             groups.append({"title": title, "items": shown})
+    if may(request.user, Permission.VIEW):
+        api = {"title": "API", "icon": "api", "link": reverse("api-page")}
+        groups.append({"items": [api]})
     return groups
 
 
-def environment(_: HttpRequest) -> list[str]:
-    """What the header says on every page: where this is, and in what time."""
-    return [f"{settings.DEPLOYMENT_ENVIRONMENT} · all times UTC", "info"]
+def environment(request: HttpRequest) -> list[str]:
+    """What the header says on every page: where this is, and in what time. The explorer says its
+    own time zone."""
+    where = settings.DEPLOYMENT_ENVIRONMENT
+    name = getattr(request.resolver_match, "url_name", None)
+    return [where if name == "explorer" else f"{where} · all times UTC", "info"]
 
 
 def _entry(item: _Item, request: HttpRequest) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "title": item.title,
         "icon": item.icon,
-        "link": reverse(f"admin:{item.name}"),
+        "link": item.address,
         "active": _is_at(item, request),
     }
     waiting, address = _waiting(item, request.user)

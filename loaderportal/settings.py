@@ -10,6 +10,7 @@ from pathlib import Path
 from core.env import ConfigurationError
 from core.log_setup import configure_structlog, logging_config
 from loaderportal.answer_cache import answer_cache
+from loaderportal.api_schema import SETTINGS as SPECTACULAR_SETTINGS  # noqa: F401 - drf-spectacular
 from loaderportal.configuration import load
 from loaderportal.console import UNFOLD  # noqa: F401 - read by django-unfold
 
@@ -54,6 +55,9 @@ TRIAL_ROWS = _config["LOADERPORTAL_TRIAL_ROWS"]
 TRIAL_RETENTION = timedelta(days=_config["LOADERPORTAL_TRIAL_RETENTION_DAYS"])
 RAW_CAPTURE_RETENTION = timedelta(days=_config["LOADERPORTAL_RAW_CAPTURE_DAYS"])
 AUDIT_RETENTION = timedelta(days=_config["LOADERPORTAL_AUDIT_RETENTION_DAYS"])
+HISTORY_RETENTION = timedelta(days=_config["LOADERPORTAL_HISTORY_RETENTION_DAYS"])
+SIGNALS_RETENTION = timedelta(days=_config["LOADERPORTAL_SIGNALS_RETENTION_DAYS"])
+GAP_SCAN_RETENTION = timedelta(days=_config["LOADERPORTAL_GAP_SCAN_RETENTION_DAYS"])
 EVENT_RETENTION = timedelta(days=_config["LOADERPORTAL_EVENT_RETENTION_DAYS"])
 RATE_LIMIT = _config["LOADERPORTAL_RATE_LIMIT"]
 TOKEN_LIFETIME = timedelta(days=_config["LOADERPORTAL_TOKEN_DAYS"])
@@ -63,6 +67,7 @@ DRAIN_SECONDS = _config["LOADERPORTAL_DRAIN_SECONDS"]
 
 INSTALLED_APPS = [
     "unfold",
+    "unfold.contrib.filters",
     "core",
     "audit",
     "accounts",
@@ -79,6 +84,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "rest_framework_simplejwt.token_blacklist",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "knox",
     "axes",
     "simple_history",
@@ -210,7 +217,9 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["core.api.json.CamelCaseParser"],
     "DEFAULT_PAGINATION_CLASS": "core.api.pagination.NewestFirstPagination",
     "EXCEPTION_HANDLER": "core.api.problems.problem_response",
+    "DEFAULT_SCHEMA_CLASS": "accounts.api_schema.RoleSchema",
     "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,  # `?format=` is a parameter like any other
 }
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),

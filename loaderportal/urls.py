@@ -21,13 +21,21 @@ from backfill import api_recounts as recounts
 from core.api import problems
 from execution import api as execution
 from execution import api_coverage as coverage
+from execution import api_external as external
+from execution import api_metrics as metrics
+from execution import api_operation as operation
 from execution import api_outputs as outputs
 from execution import api_trials as trials
-from loaderportal import health
-from loaders.api import events, governance
+from loaderportal import api_document, health
+from loaderportal.evidence import api as evidence
+from loaderportal.explorer_page import explorer_urls
+from loaders.api import events, governance, seed_paths
 from loaders.api import teams as grants
 from loaders.api import views as loaders
 from signals import api as signals
+from signals import api_export as downloads
+from signals import api_segment_search as search
+from signals import api_segments as segments
 
 API = "api/v1/"
 _CODE = r"(?P<code>[A-Za-z0-9_]{1,64})"
@@ -41,6 +49,8 @@ _OUTPUT = f"(?P<output_id>{_UUID})"
 _JOB = f"(?P<job_id>{_UUID})"
 _WAIVER = f"(?P<waiver_id>{_UUID})"
 _SCAN = f"(?P<scan_id>{_UUID})"
+_LOCK = f"(?P<lock_id>{_UUID})"
+_SEGMENT = f"(?P<segment_code>{_UUID})"
 _GAP = r"(?P<gap>[A-Z0-9_]{1,64}(?:\.[0-9]{8}T[0-9]{6}Z){2})"
 
 
@@ -52,6 +62,7 @@ def _endpoint(address: str, view: Any) -> URLPattern:
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}console/icon.svg")),
+    *explorer_urls(),
     path("admin/", admin.site.urls),
     re_path(r"^(?:actuator/)?health/liveness/?$", health.liveness),
     re_path(r"^(?:actuator/)?health/readiness/?$", health.readiness),
@@ -78,9 +89,13 @@ urlpatterns = [
     _endpoint(f"loaders/{_CODE}/versions/{_NUMBER}", loaders.VersionDetail),
     _endpoint(f"loaders/{_CODE}/versions/{_NUMBER}/restore", loaders.VersionRestore),
     _endpoint(f"loaders/{_CODE}/versions/{_NUMBER}/evidence", trials.VersionEvidence),
+    _endpoint(f"loaders/{_CODE}/validate", loaders.LoaderValidate),
     _endpoint(f"loaders/{_CODE}/test-query", trials.LoaderTestQuery),
     _endpoint(f"loaders/{_CODE}/dry-run", trials.LoaderDryRun),
+    _endpoint(f"loaders/{_CODE}/evidence", evidence.LoaderEvidence),
     _endpoint(f"loaders/{_CODE}/run", execution.LoaderRun),
+    _endpoint(f"loaders/{_CODE}/history", execution.LoaderHistory),
+    _endpoint(f"loaders/{_CODE}/metrics", metrics.LoaderMetrics),
     _endpoint(f"loaders/{_CODE}/outputs", outputs.OutputList),
     _endpoint(f"loaders/{_CODE}/coverage", coverage.LoaderCoverage),
     _endpoint(f"loaders/{_CODE}/gaps", coverage.LoaderGapList),
@@ -100,6 +115,7 @@ urlpatterns = [
     _endpoint(f"executions/{_ID}/trial", trials.ExecutionTrial),
     _endpoint(f"loaders/{_CODE}/recounts", recounts.RecountList),
     _endpoint(f"loaders/{_CODE}/lateness", recounts.LoaderLateness),
+    _endpoint("recounts", recounts.AnyRecountList),
     _endpoint(f"recounts/{_RECOUNT}", recounts.RecountDetail),
     _endpoint(f"recounts/{_RECOUNT}/reload", recounts.RecountReload),
     _endpoint(f"recounts/{_RECOUNT}/decline", recounts.RecountDecline),
@@ -119,10 +135,24 @@ urlpatterns = [
     _endpoint(f"admin/res/db-sources/{_CODE}/teams", grants.SourceTeams),
     _endpoint(f"admin/res/db-sources/{_CODE}/test", loaders.SourceTest),
     _endpoint(f"admin/res/db-sources/{_CODE}/inspect", loaders.SourceInspect),
+    _endpoint("locks", operation.LockList),
+    _endpoint(f"locks/{_LOCK}", operation.LockDetail),
+    _endpoint("replicas", operation.ReplicaList),
     _endpoint("audit", audit.AuditTrail),
     _endpoint("governance", governance.GovernanceReport),
     _endpoint("events", events.EventList),
+    # `loaders` is no loader's code: codes are in capitals.
+    _endpoint("res/loaders/loaders", seed_paths.SeedLoaderList),
+    _endpoint(f"res/loaders/{_CODE}", seed_paths.SeedLoader),
     _endpoint("signals/query", signals.SignalsQueryView),
+    _endpoint("segments", segments.SegmentList),
+    _endpoint(f"segments/{_SEGMENT}", segments.SegmentDetail),
+    _endpoint("signals/export", downloads.SignalsExport),
+    _endpoint("res/signals/bulk", external.SignalsBulk),
+    _endpoint(f"res/signals/signal/{_CODE}", downloads.SignalList),
+    re_path(rf"^{API}schema/?$", api_document.ApiDocument.as_view(), name="api-document"),
+    re_path(r"^api/docs/?$", api_document.api_page, name="api-page"),
+    _endpoint("signals/segments", search.SegmentFinder),
 ]
 
 

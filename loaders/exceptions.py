@@ -66,8 +66,9 @@ class InvalidTransitionError(TerminalError):
     def between(
         cls, message: str, present: State, target: State, table: Mapping[Any, Collection[Any]]
     ) -> Self:
-        """The error about a step that the table of a model does not have."""
-        allowed = sorted(str(state.value) for state in table.get(present, ()))
+        """The error about a step that the table of a model does not have, or that something else
+        forbids now: it is not among what is allowed."""
+        allowed = sorted(str(state.value) for state in table.get(present, ()) if state != target)
         details = {"from": present.value, "to": target.value, "allowed": allowed}
         return cls(message, details=details)
 
@@ -104,6 +105,13 @@ class LoaderIsExternalError(TerminalError):
     """The loader's signals are posted by another system: there is nothing to run."""
 
     code = "LOADER_IS_EXTERNAL"
+    status = HTTPStatus.CONFLICT
+
+
+class LoaderNotExternalError(TerminalError):
+    """The loader's signals are read by its SQL: nobody posts them."""
+
+    code = "LOADER_NOT_EXTERNAL"
     status = HTTPStatus.CONFLICT
 
 

@@ -20,6 +20,11 @@ class WatermarkPolicy(models.TextChoices):
     WINDOW_END = "WINDOW_END", "End of the window"
 
 
+REPLACE_KEYS = ("REPLACE_KEYS", "Replace the same keys")
+"""What signals that are posted do: those of the same time and segments are replaced, and all others
+stay. No loader's choice, so it is not among the strategies."""
+
+
 class PurgeStrategy(models.TextChoices):
     """What a run does where rows of the loader already stand in its window (spec 6 "Purge")."""
 

@@ -26,6 +26,7 @@ import gzip
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 from django.http import HttpResponse
 from django.utils.cache import patch_vary_headers
@@ -34,12 +35,14 @@ from rest_framework.request import Request
 
 from accounts.roles import Permission
 from core.api.etags import etag_headers, is_known
-from core.api.json import rename, underscore
-from core.api.serializers import Strict
+from core.api.operations import Operation
+from core.api.serializers import Parameters, SeveralIdsField
 from core.api.views import Endpoint
+from loaders.exceptions import LoaderNotFoundError
 from loaders.services import get_loader
 from signals.answers import Sent, answer, etag_of
 from signals.buckets import Bucket
+from signals.exceptions import QueryInvalidError, QueryTimeoutError
 from signals.query import (
     DEFAULT_LIMIT,
     VALUES,
@@ -47,17 +50,18 @@ from signals.query import (
     SignalsQuery,
     epoch_window,
 )
+from signals.reduction import METHOD, ReducedBy
 
 _GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))")
 
 
-class QueryParameters(Strict):
+class QueryParameters(Parameters):
     """Parameters of `signals/query`."""
 
     loader_code = serializers.CharField(max_length=64)
     from_epoch = serializers.IntegerField()
     to_epoch = serializers.IntegerField()
-    segment_code = serializers.ListField(child=serializers.UUIDField(), default=list)
+    segment_code = SeveralIdsField(required=False)
     aggregation = serializers.ChoiceField(
         choices=[a.value for a in Aggregation], default=Aggregation.RAW.value
     )
@@ -67,41 +71,85 @@ class QueryParameters(Strict):
     value = serializers.ChoiceField(choices=list(VALUES), required=False)
 
 
+class RangeAnswer(serializers.Serializer[Any]):
+    """`[from, to)` in seconds since 1970."""
+
+    to = serializers.IntegerField()
+
+    def get_fields(self) -> dict[str, Any]:
+        """`from` is a word of the language."""
+        return {"from": serializers.IntegerField(), **super().get_fields()}
+
+
+class PointAnswer(serializers.Serializer[Any]):
+    """A signal, or a bucket of them by its start, in epoch seconds (with fractions where it has
+    some); `segmentCode` is there for signals, and for buckets a segment."""
+
+    only_for_some = frozenset({"segment_code"})
+
+    timestamp = serializers.FloatField()
+    segment_code = serializers.UUIDField(required=False)
+    rec_count = serializers.IntegerField(allow_null=True)
+    value_count = serializers.IntegerField(allow_null=True)
+    sum_val = serializers.FloatField(allow_null=True)
+    avg_val = serializers.FloatField(allow_null=True)
+    max_val = serializers.FloatField(allow_null=True)
+    min_val = serializers.FloatField(allow_null=True)
+
+
+class SignalsAnswer(serializers.Serializer[Any]):
+    """The points in the order of time. `reduced` says whether they stand for more points, of which
+    there were `pointsBefore`; `value` is the column that the reduction draws."""
+
+    loader_code = serializers.CharField()
+    time_range = RangeAnswer()
+    aggregation = serializers.ChoiceField([one.value for one in Aggregation])
+    bucket = serializers.ChoiceField([one.value for one in Bucket], allow_null=True)
+    value = serializers.ChoiceField(list(VALUES))
+    reduced = serializers.BooleanField()
+    method = serializers.ChoiceField([METHOD], allow_null=True)
+    reduced_by = serializers.ChoiceField([one.value for one in ReducedBy], allow_null=True)
+    points_before = serializers.IntegerField()
+    data_points = PointAnswer(many=True)
+
+
 class SignalsQueryView(Endpoint):
     """Signals of one loader over a range."""
 
     needs = {"GET": Permission.VIEW}
+    operations = {
+        "GET": Operation(
+            "querySignals",
+            "Read signals over a range",
+            answer=SignalsAnswer,
+            has_etag=True,
+            takes_if_none_match=True,
+            errors=(LoaderNotFoundError, QueryInvalidError, QueryTimeoutError),
+        )
+    }
+    parameters = QueryParameters
 
     def get(self, request: Request) -> HttpResponse:
-        query = _query_of(request)
+        query = self._query()
         version = query.loader.state.data_version
         etag = etag_of(query, version)
         if is_known(request, etag):
             return HttpResponse(status=HTTPStatus.NOT_MODIFIED, headers=_tagged(etag))
         return _response(request, answer(query, version))
 
-
-def _query_of(request: Request) -> SignalsQuery:
-    """The question. Raises DRF's ValidationError, QueryInvalidError and LoaderNotFoundError."""
-    given = request.query_params
-    parameters = QueryParameters(
-        data={
-            name: values if name == "segment_code" else values[-1]
-            for name, values in rename(dict(given.lists()), underscore).items()
-        }
-    )
-    parameters.is_valid(raise_exception=True)
-    asked = parameters.validated_data
-    return SignalsQuery(
-        loader=get_loader(asked["loader_code"], user=request.user),
-        window=epoch_window(asked["from_epoch"], asked["to_epoch"]),
-        aggregation=Aggregation(asked["aggregation"]),
-        bucket=Bucket(asked["bucket"]) if "bucket" in asked else None,
-        segments=tuple(dict.fromkeys(asked["segment_code"])),
-        by_segment="group_by" in asked,
-        limit=asked["limit"],
-        value=VALUES[asked["value"]] if "value" in asked else "",
-    )
+    def _query(self) -> SignalsQuery:
+        """The question. Raises QueryInvalidError and LoaderNotFoundError."""
+        asked = self.asked
+        return SignalsQuery(
+            loader=get_loader(asked["loader_code"], user=self.request.user),
+            window=epoch_window(asked["from_epoch"], asked["to_epoch"]),
+            aggregation=Aggregation(asked["aggregation"]),
+            bucket=Bucket(asked["bucket"]) if "bucket" in asked else None,
+            segments=tuple(asked.get("segment_code", ())),
+            by_segment="group_by" in asked,
+            limit=asked["limit"],
+            value=VALUES[asked["value"]] if "value" in asked else "",
+        )
 
 
 def _response(request: Request, sent: Sent) -> HttpResponse:

@@ -39,6 +39,7 @@ class PartitionBusyError(TransientError):
     """The partition could not be made in time because another session held the table."""
 
     code = "PARTITION_BUSY"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
 
 
 class QueryInvalidError(TerminalError):
@@ -67,3 +68,32 @@ class OutputNotFoundError(TerminalError):
 
     code = "OUTPUT_NOT_FOUND"
     status = HTTPStatus.NOT_FOUND
+
+
+class SegmentNotFoundError(TerminalError):
+    """No segment combination has this code, or it came with no loader that the user reaches."""
+
+    code = "SEGMENT_NOT_FOUND"
+    status = HTTPStatus.NOT_FOUND
+
+
+class ExportTooLargeError(TerminalError):
+    """More signals are asked for than one file may hold."""
+
+    code = "EXPORT_TOO_LARGE"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class ExportBusyError(TransientError):
+    """As many downloads are under way as are served at once."""
+
+    code = "EXPORT_BUSY"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    headers = {"Retry-After": "60"}
+
+
+class ExportCutShortError(TransientError):
+    """A download took too long; its file is not whole."""
+
+    code = "EXPORT_CUT_SHORT"
+    status = HTTPStatus.SERVICE_UNAVAILABLE

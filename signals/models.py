@@ -1,7 +1,8 @@
-"""SignalsHistory, SegmentCombination and output versions, in schema `signals` (spec 2).
+"""SignalsHistory, segment combinations with their names, and output versions, in schema `signals`
+(spec 2).
 
-The tables are made by SQL (partitions, a function that runs as their owner); Django only reads
-them through these models, and finds them by the search path.
+The tables are made by SQL (partitions, a function that runs as their owner, a schema that Django
+does not know); the models find them by the search path.
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import models
+from simple_history.models import HistoricalRecords
 
+from accounts.object_access import is_restricted
+from accounts.roles import User
 from core.ids import uuid7
 from core.window import Window
 from loaders.models import Loader
@@ -19,6 +23,18 @@ SEGMENT_COUNT = 10
 VALUES = "rec_count, value_count, sum_val, avg_val, max_val, min_val"
 COLUMNS = f"loader_code, load_time_stamp, segment_code, {VALUES}, load_history_id"
 """Columns of a signal, in the order of its table."""
+
+
+class SegmentCombinationQuerySet(models.QuerySet["SegmentCombination"]):
+    """Named queries over segment combinations."""
+
+    def visible_to(self, user: User) -> SegmentCombinationQuerySet:
+        """Combinations that came with a loader that the user reaches."""
+        if not is_restricted(user):
+            return self
+        codes = Loader.objects.visible_to(user).values("loader_code")
+        brought = LoaderSegment.objects.filter(loader_code__in=codes)
+        return self.filter(segment_code__in=brought.values("segment_code"))
 
 
 class SegmentCombination(models.Model):
@@ -36,6 +52,8 @@ class SegmentCombination(models.Model):
     segment_9 = models.TextField()
     segment_10 = models.TextField()
 
+    objects = SegmentCombinationQuerySet.as_manager()
+
     class Meta:
         managed = False
         db_table = "segment_combination"
@@ -47,6 +65,47 @@ class SegmentCombination(models.Model):
     def segments(self) -> list[str]:
         """The ten values in order; an empty text where the source gave none."""
         return [getattr(self, f"segment_{n}") for n in range(1, SEGMENT_COUNT + 1)]
+
+
+class LoaderSegment(models.Model):
+    """That a loader has brought a combination. It is committed with the combination and stays when
+    the signals go: it tells whose names they are, not what stands."""
+
+    pk = models.CompositePrimaryKey("loader_code", "segment_code")
+    loader_code = models.TextField()
+    segment_code = models.UUIDField()
+
+    class Meta:
+        managed = False
+        db_table = "loader_segment"
+
+    def __str__(self) -> str:
+        return f"{self.loader_code} {self.segment_code}"
+
+
+class SegmentDescription(models.Model):
+    """What people call a segment combination: an entry of the segments dictionary (spec 2). A
+    combination without a row here has no name."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    segment_code = models.UUIDField(unique=True)
+    """Code of a `SegmentCombination`; those are never deleted."""
+
+    description = models.TextField()
+    updated_at = models.DateTimeField(auto_now=True)
+
+    history = HistoricalRecords(table_name="segments_dictionary_history")
+
+    class Meta:
+        db_table = "segments_dictionary"
+        constraints = [
+            models.CheckConstraint(
+                condition=~models.Q(description=""), name="segments_dictionary_says_something"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.description
 
 
 class SignalColumns(models.Model):

@@ -107,13 +107,21 @@ def delete_expired_outputs() -> int:
     many. They stay for as long as any run may take: a restore that was asked for in time finds
     its rows."""
     deleted = 0
-    long_ago = database_now() - settings.STALE_LOCK_AGE
-    expired = OutputVersion.objects.filter(expires_at__lt=long_ago)
-    for version_id in list(expired.values_list("pk", flat=True)):
+    for version_id in list(_long_expired().values_list("pk", flat=True)):
         while _drop(version_id, BATCH):
             pass
         deleted += 1
     return deleted
+
+
+def count_expired_outputs() -> int:
+    """How many it would delete."""
+    return _long_expired().count()
+
+
+def _long_expired() -> QuerySet[OutputVersion]:
+    long_ago = database_now() - settings.STALE_LOCK_AGE
+    return OutputVersion.objects.filter(expires_at__lt=long_ago)
 
 
 def _is_same(kept: Kept, loader_code: str) -> bool:

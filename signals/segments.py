@@ -1,14 +1,16 @@
 """Segment combinations: a code derived from content, committed before the run that uses it.
 
 Two runs that bring the same new combinations in opposite order can't deadlock: each batch is
-inserted sorted, in a short transaction of its own on a connection of its own (spec 2).
+inserted sorted, in a short transaction of its own on a connection of its own (spec 2). That the
+loader has brought them is noted in the same way, so that its names can be listed, and told apart
+from other teams', without a look at its signals.
 """
 
 from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from django.db import connections
@@ -28,6 +30,11 @@ _INSERT = (
     f"SELECT * FROM unnest(%s::uuid[]{', %s::text[]' * SEGMENT_COUNT}) AS new (code) "
     "ORDER BY code ON CONFLICT (segment_code) DO NOTHING"
 )
+_LINK = (
+    "INSERT INTO loader_segment (loader_code, segment_code) "
+    "SELECT %s, code FROM unnest(%s::uuid[]) AS new (code) "
+    "ORDER BY code ON CONFLICT (loader_code, segment_code) DO NOTHING"
+)
 
 
 def segment_code(segments: Sequence[bytes | None]) -> uuid.UUID:
@@ -41,10 +48,11 @@ def segment_code(segments: Sequence[bytes | None]) -> uuid.UUID:
 
 
 class CombinationRegistry:
-    """Codes of the combinations that a run meets. Remembers at most `CACHE_LIMIT` of them, and
-    about `CACHE_BYTES` of their text."""
+    """Codes of the combinations that a loader's run meets. Remembers at most `CACHE_LIMIT` of them,
+    and about `CACHE_BYTES` of their text."""
 
-    def __init__(self) -> None:
+    def __init__(self, loader_code: str) -> None:
+        self._loader_code = loader_code
         self._codes: dict[Cells, bytes] = {}
         self._values: dict[bytes | None, bytes | None] = {}
         self._new: dict[str, list[str]] = {}
@@ -78,15 +86,12 @@ class CombinationRegistry:
         return encoded
 
     def commit_new(self) -> None:
-        """Commit the combinations met since the last call. One statement, in the order of their
-        codes, that commits by itself: a process that freezes meanwhile holds no key back."""
+        """Commit the combinations met since the last call."""
         if not self._new:
             return
         if self._connection is None:
             self._connection = connections.create_connection("default")
-        columns = zip(*self._new.values(), strict=True)
-        with self._connection.cursor() as cursor:
-            cursor.execute(_INSERT, [list(self._new), *map(list, columns)])
+        insert_combinations(self._connection, self._loader_code, self._new)
         self._new.clear()
 
     def forget_new(self) -> None:
@@ -98,6 +103,19 @@ class CombinationRegistry:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def insert_combinations(
+    own: BaseDatabaseWrapper, loader_code: str, combinations: Mapping[str, Sequence[str]]
+) -> None:
+    """Commit combinations by their codes, and that they are the loader's. A statement each, in the
+    order of codes, that commits by itself (`own` is outside of any transaction): a process that
+    freezes meanwhile holds no key back."""
+    codes = list(combinations)
+    columns = zip(*combinations.values(), strict=True)
+    with own.cursor() as cursor:
+        cursor.execute(_INSERT, [codes, *map(list, columns)])
+        cursor.execute(_LINK, [loader_code, codes])
 
 
 def _text(value: bytes | None, number: int) -> str:

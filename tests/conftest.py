@@ -29,6 +29,7 @@ from tests.servers import MYSQL_URL, POSTGRES_URL, SourceServer
 from tests.servers.mariadb import MariadbServer, MariadbTestServer
 from tests.servers.places import ThrowAway, places
 from tests.servers.postgres import PostgresTestServer
+from tests.support.documented import answers_watched
 from tests.support.evidence import packs_complete_at_once
 from tests.timing import slowest_files
 
@@ -113,6 +114,21 @@ def evidence_at_once(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     with packs_complete_at_once():
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def watched_answers() -> Iterator[list[str]]:
+    """What the API answered in this process that its document does not say."""
+    with answers_watched() as found:
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def answers_are_as_documented(watched_answers: list[str]) -> Iterator[None]:
+    """No test has an answer from the API that the OpenAPI document does not say."""
+    watched_answers.clear()
+    yield
+    assert not watched_answers, "\n".join(dict.fromkeys(watched_answers))
 
 
 # --- servers and sources ------------------------------------------------------------------------

@@ -8,7 +8,7 @@ whether that is allowed, JSON or text, errors and exit codes.
 from accounts.commands.act import Act, Answer, Call
 from accounts.commands.base import ActingCommand, ActingCommandGroup
 from accounts.commands.exit_codes import ExitCode
-from accounts.commands.output import fields, table, verbatim
+from accounts.commands.output import Unchanged, fields, table, verbatim
 from accounts.commands.progress import Progress
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Call",
     "ExitCode",
     "Progress",
+    "Unchanged",
     "fields",
     "table",
     "verbatim",

@@ -61,6 +61,11 @@ class Act(ABC):
         if cls.by_persons_only:
             require_person(user)
 
+    @classmethod
+    def leaves_trace(cls, options: Mapping[str, Any]) -> bool:
+        """Whether the audit trail tells that it was asked for at a shell; looking does not."""
+        return cls.needs != Permission.VIEW
+
     @abstractmethod
     def run(self, call: Call) -> Answer:
         """Do it. Raises PortalError."""

@@ -17,7 +17,7 @@ from accounts.commands.actors import actor_named, shell_account
 from accounts.commands.exit_codes import ExitCode, InterruptedByPersonError
 from accounts.commands.output import Output
 from accounts.commands.progress import Progress
-from accounts.roles import Permission, User
+from accounts.roles import User
 from audit.services import record
 from core.correlation import set_correlation_id
 from core.errors import PortalError
@@ -76,7 +76,7 @@ class _CommandOfActs(BaseCommand, ABC):
         act = self.act_of(options)
         user = actor_named(options["acting_as"])
         act.admit(user)
-        if act.needs != Permission.VIEW:
+        if act.leaves_trace(options):
             _leave_trace(user, f"{self.command_name} {act.name}".strip())
         with changes_by(user):
             return act().run(Call(user, options, progress))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -44,6 +45,16 @@ def fields(values: Mapping[str, object]) -> Table:
     return made
 
 
+@dataclass(frozen=True)
+class Unchanged:
+    """An answer for files and pipes, written as it stands: it must be printable already."""
+
+    text: str
+
+    def __rich__(self) -> str:
+        return self.text
+
+
 def verbatim(text: str) -> Text:
     """A text whose lines stay as they are, however long."""
     return Text(_printable(text), no_wrap=True, overflow="ignore")
@@ -73,6 +84,9 @@ class Output:
 
     def answer(self, document: object, view: RenderableType) -> None:
         """Write the answer: the document with `--json`, else the view."""
+        if not self._is_json and isinstance(view, Unchanged):
+            self._stdout.write(view.text, ending="")
+            return
         text = _json(document) if self._is_json else self._rendered(view)
         self._stdout.write(text)
 

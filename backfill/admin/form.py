@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
+from django.contrib import admin
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.db.models import QuerySet
 from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
@@ -29,14 +31,16 @@ from loaders.admin.forms import UtcField
 from loaders.models import Loader
 from loaders.policies import LoaderKind, PurgeStrategy
 
+_LOADER = BackfillJob._meta.get_field("loader")  # noqa: SLF001 - Django's documented API
+
 
 class SubmitForm(ActionForm):
     """What somebody wants loaded. A retry keeps its loader."""
 
     loader = forms.ModelChoiceField(
         queryset=Loader.objects.none(),
-        widget=UnfoldAdminSelectWidget,
-        to_field_name="pk",
+        widget=AutocompleteSelect(_LOADER, admin.site),
+        to_field_name="loader_code",
     )
     from_time = UtcField(label="From (UTC)", help_text="Widened to whole grains of the loader.")
     to_time = UtcField(label="To (UTC)", help_text="At most the loader's watermark.")
@@ -77,14 +81,14 @@ class SubmitForm(ActionForm):
             return {
                 "from_time": asked.get("from", "").replace("T", " "),
                 "to_time": asked.get("to", "").replace("T", " "),
-                "loader": loader.pk if loader else None,
+                "loader": loader.loader_code if loader else None,
                 "mode": JobMode.ALL,
                 "purge_strategy": PurgeStrategy.PURGE_AND_RELOAD,
                 "priority": USUAL,
             }
         names = ("from_time", "to_time", "mode", "purge_strategy", "priority", "reason")
         return {
-            "loader": retried.loader.pk,
+            "loader": retried.loader_id,
             **{name: getattr(retried, name) for name in names},
         }
 
@@ -103,7 +107,7 @@ class SubmitForm(ActionForm):
     def fingerprint(self) -> str:
         """Tells whether what is submitted is what was previewed."""
         return " ".join(
-            str(self.cleaned_data[name].pk if name == "loader" else self.cleaned_data[name])
+            str(self.cleaned_data[name])
             for name in ("loader", "from_time", "to_time", "mode", "purge_strategy")
         )
 

@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 
 from accounts.admin_access import name_of
 from accounts.admin_actions import ActionPageAdmin
+from accounts.admin_lists import SearchedFilter
 from accounts.object_access import reachable
 from accounts.roles import Permission
 from backfill.admin.actions import APPROVE, CANCEL, EXECUTE, PAUSE, REJECT, RESUME, RETRY
@@ -82,7 +83,8 @@ class BackfillJobAdmin(ActionPageAdmin):
         "priority",
         "requester",
     )
-    list_filter = ("status", "mode", "loader")
+    list_filter = ("status", "mode", ("loader", SearchedFilter))
+    list_filter_submit = True
     list_select_related = ("loader", "requested_by")
     search_fields = ("=loader__loader_code", "=error_code", "=correlation_id")
     search_help_text = "Loader, error code or correlation id"

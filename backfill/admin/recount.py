@@ -15,6 +15,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from accounts.admin_access import name_of
 from accounts.admin_actions import ActionForm, ActionPageAdmin, PageAction
+from accounts.admin_lists import SearchedFilter
 from accounts.roles import Permission, User
 from backfill.services.recounts import decline_recount, reload_recount, reloads_of
 from core.display import (
@@ -84,7 +85,8 @@ class RecountAdmin(ActionPageAdmin):
     page_actions = (RELOAD, DECLINE)
     change_form_outer_before_template = "console/recount_box.html"
     list_display = ("asked", "loader_shown", "window_shown", "state_shown", "age", "late", "lost")
-    list_filter = ("state", "loader")
+    list_filter = ("state", ("loader", SearchedFilter))
+    list_filter_submit = True
     list_select_related = ("loader", "load_history")
     search_fields = ("=loader__loader_code",)
     search_help_text = "Loader, in full"

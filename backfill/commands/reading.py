@@ -9,9 +9,10 @@ from rich.console import Group, RenderableType
 from accounts.commands import Act, Answer, Call, fields, table
 from accounts.roles import Permission
 from backfill.admin.form import preview_context
+from backfill.api_answers import PreviewAnswer
 from backfill.commands.naming import JobAct, add_wish, job_of, loader_of, wanted_of
 from backfill.models import BackfillJob, BackfillRun
-from backfill.serializers import JobAnswer, JobRow, RunAnswer, preview_answer
+from backfill.serializers import JobAnswer, JobRow, RunAnswer
 from backfill.services import preview
 from backfill.services.reading import jobs_of, pace
 from backfill.states import JobStatus
@@ -112,7 +113,7 @@ class PreviewJob(Act):
             "",
             table(_WINDOWS, rows, title=f"Page {found.page} of {found.pages}"),
         )
-        return Answer(preview_answer(found), view)
+        return Answer(PreviewAnswer(found).data, view)
 
 
 def job_fields(job: BackfillJob) -> RenderableType:

@@ -5,14 +5,10 @@ from __future__ import annotations
 from django.db import transaction
 
 from accounts.roles import Permission, User, person_of
-from backfill.exceptions import (
-    BackfillJobNotCancellableError,
-    BackfillJobNotPendingError,
-    BackfillTransitionError,
-)
+from backfill.exceptions import BackfillJobNotCancellableError, BackfillJobNotPendingError
 from backfill.models import BackfillJob
 from backfill.services.deciding import found_job
-from backfill.services.moves import end, move, pause_for, tell
+from backfill.services.moves import end, move, pause_for, refused, tell
 from backfill.services.submitting import plan_for, refuse_double, wanted_of
 from backfill.services.tending import stop_runs, tend
 from backfill.states import JobStatus, PauseReason
@@ -31,9 +27,12 @@ def execute(*, user: User, job: BackfillJob) -> BackfillJob:
     PermissionDeniedError, LoaderNotFoundError, BackfillJobNotPendingError."""
     found = _own(user, job)
     if found.status != JobStatus.PENDING:
-        raise BackfillJobNotPendingError(
+        raise refused(
+            found,
+            JobStatus.RUNNING,
             f"The backfill is {JobStatus(found.status).label.lower()}; only a pending one can be "
-            "executed."
+            "executed.",
+            BackfillJobNotPendingError,
         )
     BackfillJob.objects.filter(pk=found.pk).update(asked_now_at=database_now(), retry_at=None)
     found.refresh_from_db()
@@ -49,7 +48,7 @@ def pause(*, user: User, job: BackfillJob) -> BackfillJob:
     PermissionDeniedError, LoaderNotFoundError, BackfillTransitionError."""
     found = _own(user, job)
     if (why := not_pausable(found)) != "":
-        raise BackfillTransitionError(why)
+        raise refused(found, JobStatus.PAUSED, why)
     pause_for(found, PauseReason.OPERATOR, user=user)
     return found
 
@@ -68,9 +67,8 @@ def resume(*, user: User, job: BackfillJob) -> BackfillJob:
     Loader.objects.select_for_update(no_key=True).get(pk=job.loader.pk)
     found = _own(user, job)
     if found.status != JobStatus.PAUSED:
-        raise BackfillTransitionError(
-            f"The backfill is {JobStatus(found.status).label.lower()}, not paused."
-        )
+        message = f"The backfill is {JobStatus(found.status).label.lower()}, not paused."
+        raise refused(found, JobStatus.PENDING, message)
     version, _ = approved_definition(found.loader)
     if version.pk == found.version_id:
         move(found, JobStatus.PENDING, retry_at=None)
@@ -92,9 +90,8 @@ def cancel(*, user: User, job: BackfillJob) -> BackfillJob:
     stop_runs(found)  # first: what commits before its turn to stop comes is taken over by `tend`
     tend(found)
     if found.status in JobStatus.ended():
-        raise BackfillJobNotCancellableError(
-            f"The backfill has ended: {JobStatus(found.status).label.lower()}."
-        )
+        message = f"The backfill has ended: {JobStatus(found.status).label.lower()}."
+        raise refused(found, JobStatus.CANCELLED, message, BackfillJobNotCancellableError)
     end(found, JobStatus.CANCELLED, user=user, code=CANCELLED, message="Somebody cancelled it.")
     return found
 

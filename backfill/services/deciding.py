@@ -9,9 +9,9 @@ from django.db import transaction
 
 from accounts.roles import Permission, User, require_person
 from audit.services import record
-from backfill.exceptions import BackfillJobNotFoundError, BackfillTransitionError
+from backfill.exceptions import BackfillJobNotFoundError
 from backfill.models import BackfillJob
-from backfill.services.moves import end, move
+from backfill.services.moves import end, move, refused
 from backfill.services.tending import locked_job, tend
 from backfill.states import JobStatus
 from core.clock import database_now
@@ -30,7 +30,7 @@ EXPIRED = "BACKFILL_REQUEST_EXPIRED"
 def approve(*, user: User, job: BackfillJob, comment: str = "") -> BackfillJob:
     """Let a large backfill start by its priority. Raises PermissionDeniedError,
     LoaderNotFoundError, SelfApprovalError for who asked for it, BackfillTransitionError."""
-    found = _to_decide(user, job)
+    found = _to_decide(user, job, JobStatus.PENDING)
     if own_request(user, found):
         raise SelfApprovalError("You asked for this backfill: a second person must approve it.")
     move(
@@ -52,7 +52,7 @@ def reject(*, user: User, job: BackfillJob, comment: str) -> BackfillJob:
     if not comment.strip():
         text = "Say why: who asked for it will read it."
         raise ValidationFailedError(text, details={"errors": {"comment": [text]}})
-    found = _to_decide(user, job)
+    found = _to_decide(user, job, JobStatus.CANCELLED)
     decided = {"decided_by": user, "decided_at": database_now(), "comment": comment.strip()[:1000]}
     BackfillJob.objects.filter(pk=found.pk).update(**decided)
     end(found, JobStatus.CANCELLED, user=user, code=REJECTED, message="An approver rejected it.")
@@ -93,15 +93,17 @@ def found_job(job_id: UUID) -> BackfillJob:
     return job
 
 
-def _to_decide(user: User, job: BackfillJob) -> BackfillJob:
-    """The job, locked, if it waits for this person's decision."""
+def _to_decide(user: User, job: BackfillJob, target: JobStatus) -> BackfillJob:
+    """The job, locked, if it waits for this person's decision, which takes it to `target`."""
     require_on(user, Permission.APPROVE, job.loader)
     require_person(user)
     found = found_job(job.pk)
     tend(found)
     if found.status != JobStatus.PENDING_APPROVAL:
-        raise BackfillTransitionError(
-            f"The backfill is {JobStatus(found.status).label.lower()}: there is nothing to decide."
+        raise refused(
+            found,
+            target,
+            f"The backfill is {JobStatus(found.status).label.lower()}: there is nothing to decide.",
         )
     return found
 

@@ -19,17 +19,30 @@ def move(job: BackfillJob, to: JobStatus, **values: Any) -> None:
     goes with the pause. Raises BackfillTransitionError if it may not or is not."""
     present = JobStatus(job.status)
     if to not in BackfillJob.TRANSITIONS.get(present, ()):
-        raise BackfillTransitionError(
+        raise refused(
+            job,
+            to,
             f"The backfill is {present.label.lower()}; from there it can't become "
-            f"{to.label.lower()}."
+            f"{to.label.lower()}.",
         )
     changes = {"status": to, "pause_reason": "", **values}
     if to not in {JobStatus.PENDING, JobStatus.RUNNING}:
         changes |= {"waits_for": "", "waiting_since": None, "retry_at": None}
     as_read = BackfillJob.objects.filter(pk=job.pk, status=present, pause_reason=job.pause_reason)
     if not as_read.update(**changes):
-        raise BackfillTransitionError("The backfill was changed at this very moment. Look again.")
+        job.refresh_from_db()
+        raise refused(job, to, "The backfill was changed at this very moment. Look again.")
     job.refresh_from_db()
+
+
+def refused(
+    job: BackfillJob,
+    to: JobStatus,
+    message: str,
+    kind: type[BackfillTransitionError] = BackfillTransitionError,
+) -> BackfillTransitionError:
+    """The error about a step that the job can't take from where it stands."""
+    return kind.between(message, JobStatus(job.status), to, BackfillJob.TRANSITIONS)
 
 
 def pause_for(job: BackfillJob, reason: PauseReason, *, user: User = None) -> None:

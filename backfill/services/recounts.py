@@ -89,7 +89,12 @@ def _to_decide(user: User, recount: Recount, target: RecountState, reason: str) 
         recount.state != RecountState.WAITS
         or target not in Recount.TRANSITIONS[RecountState(recount.state)]
     ):
-        raise InvalidTransitionError("The re-count does not wait for a decision.")
+        raise InvalidTransitionError.between(
+            "The re-count does not wait for a decision.",
+            RecountState(recount.state),
+            target,
+            Recount.TRANSITIONS,
+        )
     recount.decided_by = person_of(user)
     recount.decided_at = database_now()
     recount.reason = reason.strip()

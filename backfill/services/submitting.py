@@ -109,7 +109,9 @@ def retry(*, user: User, job: BackfillJob, wanted: Wanted | None = None) -> Back
     """
     require_on(user, Permission.BACKFILL, job.loader)
     if (why := not_retryable(job)) != "":
-        raise BackfillTransitionError(why)
+        raise BackfillTransitionError.between(
+            why, JobStatus(job.status), JobStatus.PENDING, BackfillJob.TRANSITIONS
+        )
     return submit(user=user, loader=job.loader, wanted=wanted or wanted_of(job), retry_of=job)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from django.conf import settings
 from django.db import connection
 
 from backfill.models import BackfillJob
@@ -18,6 +19,7 @@ from execution.services.dispatch import time_plan
 from execution.windows import TimePlan
 from loaders.definition import Definition, RunSettings
 from loaders.models import Loader, LoaderState, LoaderVersion
+from signals.partitions import first_of_month
 
 NEEDS_NO_LOADING = (
     CoverageState.LOADED,
@@ -74,6 +76,7 @@ def bounds_of(loader: Loader, governed: RunSettings, now: datetime) -> Bounds:
         plan=time_plan(governed),
         watermark=watermark,
         oldest=None if days is None else now - timedelta(days=days),
+        kept_since=first_of_month(now - kept) if (kept := settings.SIGNALS_RETENTION) else None,
     )
 
 

@@ -18,6 +18,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
@@ -150,12 +151,20 @@ def forget_answers() -> int:
     deleted = 0
     while True:
         with transaction.atomic():
-            old = StoredAnswer.objects.filter(created_at__lte=ClockTimestamp() - KEPT)
-            locked = old.select_for_update(skip_locked=True).values_list("pk", flat=True)
+            locked = _old_answers().select_for_update(skip_locked=True).values_list("pk", flat=True)
             keys = list(locked.order_by("created_at")[:_BATCH])
             deleted += StoredAnswer.objects.filter(pk__in=keys).delete()[0]
         if len(keys) < _BATCH:
             return deleted
+
+
+def count_old_answers() -> int:
+    """How many it would delete."""
+    return _old_answers().count()
+
+
+def _old_answers() -> QuerySet[StoredAnswer]:
+    return StoredAnswer.objects.filter(created_at__lte=ClockTimestamp() - KEPT)
 
 
 def _content(fingerprint: str, response: Response) -> str:

@@ -8,15 +8,37 @@ from uuid import UUID
 
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import CursorPagination, PageNumberPagination
+from rest_framework.request import Request
+
+from core.api.serializers import NumberedPageParameters, PageParameters
+
+_LINK = {"type": "string", "format": "uri", "nullable": True}
+_OTHER_NAME = "page_size"
+"""`pageSize` may be written so too."""
 
 
-class NewestFirstPagination(CursorPagination):
-    """Pages of 50, at most 500; the ids are UUIDv7, so their order is that of time."""
+class CursorPages(CursorPagination):
+    """Pages of 50, at most 500, by an opaque cursor."""
+
+    parameters = PageParameters
 
     page_size = 50
-    page_size_query_param = "page_size"
-    max_page_size = 500
-    ordering: str | tuple[str, ...] = "-id"
+    page_size_query_param = "pageSize"
+    max_page_size = PageParameters.largest
+
+    def get_page_size(self, request: Request) -> int | None:
+        """As asked for; what is asked for was checked before."""
+        asked = request.query_params.get(_OTHER_NAME)
+        return int(asked) if asked else super().get_page_size(request)
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """A page as the OpenAPI document describes it."""
+        return {
+            "type": "object",
+            "description": "A page of the list, and where to go on.",
+            "properties": {"next": _LINK, "previous": _LINK, "results": schema},
+            "required": ["next", "previous", "results"],
+        }
 
     def decode_cursor(self, request: Any) -> Any:
         """The cursor of the request. Raises NotFound for one that we can't have made."""
@@ -30,10 +52,20 @@ class NewestFirstPagination(CursorPagination):
 
     def check_position(self, text: str) -> None:
         """Raise ValueError for what can't be a value of the first field that orders."""
+        if "\0" in text:
+            raise ValueError
+
+
+class NewestFirstPagination(CursorPages):
+    """Newest first; the ids are UUIDv7, so their order is that of time."""
+
+    ordering: str | tuple[str, ...] = "-id"
+
+    def check_position(self, text: str) -> None:
         UUID(text)
 
 
-class LatestFirstPagination(NewestFirstPagination):
+class LatestFirstPagination(CursorPages):
     """The same for rows with a time of the database's, `at`, which counts rather than the id."""
 
     ordering = ("-at", "-id")
@@ -45,6 +77,13 @@ class LatestFirstPagination(NewestFirstPagination):
 class NumberedPagination(PageNumberPagination):
     """Pages of 100, at most 1000, of a list that is made anew for each request."""
 
+    parameters = NumberedPageParameters
+
     page_size = 100
-    page_size_query_param = "page_size"
+    page_size_query_param = "pageSize"
     max_page_size = 1000
+
+    def get_page_size(self, request: Request) -> int | None:
+        """As asked for; what is asked for was checked before."""
+        asked = request.query_params.get(_OTHER_NAME)
+        return int(asked) if asked else super().get_page_size(request)

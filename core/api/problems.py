@@ -5,19 +5,21 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from core.api.json import camelize, rename
+from core.api.json import BodyTooLargeError, camelize, rename
 from core.correlation import correlation_id
 from core.errors import PortalError
 
 CONTENT_TYPE = "application/problem+json"
 
-_CODES: dict[type[Exception], str] = {
+DATABASE_UNAVAILABLE = "DATABASE_UNAVAILABLE"
+CODES: dict[type[Exception], str] = {
     exceptions.NotAuthenticated: "NOT_AUTHENTICATED",
     exceptions.AuthenticationFailed: "AUTHENTICATION_FAILED",
     exceptions.PermissionDenied: "PERMISSION_DENIED",
@@ -31,6 +33,7 @@ _CODES: dict[type[Exception], str] = {
     exceptions.Throttled: "TOO_MANY_REQUESTS",
     exceptions.ValidationError: "VALIDATION_FAILED",
 }
+"""Stable codes of what Django and DRF raise; those of the product stand at its own errors."""
 
 
 def problem(
@@ -74,10 +77,16 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
     elif isinstance(error, Http404 | PermissionDenied):
         status = HTTPStatus.NOT_FOUND if isinstance(error, Http404) else HTTPStatus.FORBIDDEN
         body = problem(status, _code_of(error), str(error) or "There is nothing at this address.")
+    elif isinstance(error, RequestDataTooBig):
+        body = problem(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            BodyTooLargeError.code,
+            f"The body is longer than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes.",
+        )
     elif isinstance(error, OperationalError):
         body = problem(
             HTTPStatus.SERVICE_UNAVAILABLE,
-            "DATABASE_UNAVAILABLE",
+            DATABASE_UNAVAILABLE,
             "The portal's database does not answer. Try again later.",
         )
     else:
@@ -87,8 +96,8 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
 
 def _code_of(error: Exception) -> str:
     for kind in type(error).__mro__:
-        if kind in _CODES:
-            return _CODES[kind]
+        if kind in CODES:
+            return CODES[kind]
     return "INTERNAL_ERROR"
 
 

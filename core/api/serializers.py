@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
+from django.db.models import TextChoices
 from rest_framework import serializers
 
 from core.api.json import camelize
@@ -12,12 +15,83 @@ from core.api.json import camelize
 class Strict(serializers.Serializer[Any]):
     """A body with an unknown field is refused, naming it: a typo must not pass silently."""
 
+    WHAT = "field"
+
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict):
             known = {name for name, field in self.fields.items() if not field.read_only}
             unknown = sorted(set(data) - known)
             if unknown:
                 raise serializers.ValidationError(
-                    {name: [f"There is no field {camelize(name)}."] for name in unknown}
+                    {name: [f"There is no {self.WHAT} {camelize(name)}."] for name in unknown}
                 )
         return super().to_internal_value(data)
+
+
+class Parameters(Strict):
+    """What may stand behind the question mark of an address; in this class itself, nothing. What
+    chooses the page of a list is not named here (see `core.api.pagination`)."""
+
+    WHAT = "parameter"
+
+
+class PageParameters(Parameters):
+    """What chooses a page by cursor, its size at most `largest`."""
+
+    largest = 500
+
+    cursor = serializers.CharField(required=False, allow_blank=True, max_length=1000)
+
+    def get_fields(self) -> dict[str, Any]:
+        """The size's limit is that of the kind of page."""
+        size = serializers.IntegerField(required=False, min_value=1, max_value=self.largest)
+        return {**super().get_fields(), "page_size": size}
+
+
+class NumberedPageParameters(Parameters):
+    """What chooses a page by number."""
+
+    page = serializers.IntegerField(required=False, min_value=1)
+    page_size = serializers.IntegerField(required=False, min_value=1, max_value=1000)
+
+
+class Several(serializers.CharField):
+    """One or several of something, by commas or by naming the parameter again."""
+
+
+class SeveralIdsField(Several):
+    """One or several UUIDs. Becomes a list without repetitions, in the order given."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=37 * 100, **options)
+
+    def to_internal_value(self, data: Any) -> Any:
+        try:
+            ids = [UUID(part.strip()) for part in super().to_internal_value(data).split(",")]
+        except ValueError:
+            raise serializers.ValidationError("Give UUIDs, by commas.") from None
+        return list(dict.fromkeys(ids))
+
+
+class SeveralField(Several):
+    """One or several of some words, by commas or by naming the parameter again; in capitals or
+    not. Becomes a list without repetitions, in the order of the choices."""
+
+    def __init__(self, choices: type[TextChoices] | Iterable[str], **options: Any) -> None:
+        self.choices = list(choices.values if isinstance(choices, type) else choices)
+        super().__init__(max_length=500, **options)
+
+    def to_internal_value(self, data: Any) -> Any:
+        named = super().to_internal_value(data).split(",")
+        words = {word.strip().upper() for word in named if word.strip()}
+        if not words or not words <= set(self.choices):
+            raise serializers.ValidationError(
+                f"Use one or several of {', '.join(self.choices)}, by commas."
+            )
+        return [word for word in self.choices if word in words]
+
+
+def span_error(asked: dict[str, Any], start: str, end: str) -> None:
+    """Raise ValidationError for a span that ends before it starts: a slip, not an empty one."""
+    if asked.get(start) and asked.get(end) and asked[start] >= asked[end]:
+        raise serializers.ValidationError({end: [f"It must be after {camelize(start)}."]})

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from datetime import timedelta
 from http import HTTPStatus
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
@@ -18,6 +19,7 @@ from django.db import connection
 from rest_framework.request import Request
 
 from core.api.rate import RateLimit
+from core.clock import ClockTimestamp
 from core.errors import TransientError
 from core.models import RequestCount
 
@@ -90,6 +92,15 @@ def subject_of(user: Any, address: str) -> str:
     if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is None:
         return f"address {ip_network((parsed.packed[:8] + bytes(8), 64))}"
     return f"address {getattr(parsed, 'ipv4_mapped', None) or parsed}"
+
+
+def count_old_counts() -> int:
+    """How many it would delete."""
+    limit: RateLimit | None = settings.RATE_LIMIT
+    counts = RequestCount.objects.all()
+    if limit is not None:
+        counts = counts.filter(began_at__lte=ClockTimestamp() - timedelta(seconds=limit.seconds))
+    return counts.count()
 
 
 def forget_counts() -> int:

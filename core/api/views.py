@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from django.db.models import Model
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
 from core.api.idempotency import Repetition, answer_once, key_of
-from core.api.json import rename, underscore
+from core.api.json import camelize, underscore
+from core.api.serializers import Parameters, Several
 from core.api.throttle import count_request
 from core.errors import PortalError
 
@@ -20,11 +21,20 @@ Row = TypeVar("Row", bound=Model)
 Body = TypeVar("Body", bound=BaseSerializer[Any])
 
 
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
 class Endpoint(APIView):
-    """Base of every API view: requests are counted for their user, and a POST that comes with an
-    Idempotency-Key is answered once."""
+    """Base of every API view: requests are counted for their user, what stands behind the question
+    mark is checked, and a POST that comes with an Idempotency-Key is answered once."""
 
     repetition = Repetition.ANSWERED
+
+    parameters: type[Parameters] = Parameters
+    """What GET may be asked, checked before the handler runs; the other methods take nothing."""
+
+    asked: dict[str, Any]
+    """The values of the parameters, as `parameters` made them."""
 
     def perform_authentication(self, request: Request) -> None:
         """Find out who asks, and count the request, also one that then is refused: guessing at
@@ -37,9 +47,13 @@ class Endpoint(APIView):
         count_request(request, request.user)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Once it is settled that the user may: put the handler behind the memory of answers, where
-        the request names a key. DRF looks the handler up only after this."""
+        """Once it is settled that the user may: check the parameters, and put the handler behind
+        the memory of answers, where the request names a key. DRF looks the handler up only after
+        this. Raises ValidationError."""
         super().initial(request, *args, **kwargs)
+        if request.method not in self.allowed_methods:
+            self.http_method_not_allowed(request, *args, **kwargs)
+        self.asked = self.check_parameters(request)
         handler = getattr(self, "post", None)
         if request.method != "POST" or handler is None:
             return
@@ -49,9 +63,20 @@ class Endpoint(APIView):
                 key, request, lambda: handler(*args, **kwargs)
             )
 
+    def check_parameters(self, request: Request) -> dict[str, Any]:
+        """Values of the request's parameters. Raises ValidationError, for unknown ones too."""
+        reads = request.method in _READS
+        return valid_parameters(self.parameters if reads else Parameters, request)
+
 
 class ListEndpoint(Endpoint, ListAPIView[Row]):
-    """A list with pages."""
+    """A list with pages, which parameters of their own choose."""
+
+    def check_parameters(self, request: Request) -> dict[str, Any]:
+        if request.method not in _READS:
+            return super().check_parameters(request)
+        paginator: Any = self.paginator
+        return valid_parameters(self.parameters, request, pages=paginator.parameters)
 
 
 def valid_body(
@@ -64,9 +89,33 @@ def valid_body(
     return validated
 
 
-def valid_parameters(serializer: type[Body], request: Request) -> dict[str, Any]:
-    """The parameters behind the address's question mark, checked as a body is."""
-    parameters = serializer(data=rename(request.query_params.dict(), underscore))
-    parameters.is_valid(raise_exception=True)
-    validated: dict[str, Any] = parameters.validated_data
+def valid_parameters(
+    serializer: type[Body], request: Request, *, pages: type[Parameters] | None = None
+) -> dict[str, Any]:
+    """The parameters behind the address's question mark, checked as a body is; those that choose
+    the page of a list by `pages`. Raises DRF's ValidationError."""
+    parameters = serializer()
+    given = _given(request, parameters)
+    if pages is not None:
+        names = pages().fields
+        of_pages = {name: given.pop(name) for name in list(given) if name in names}
+        pages(data=of_pages).is_valid(raise_exception=True)
+    checked = serializer(data=given)
+    checked.is_valid(raise_exception=True)
+    validated: dict[str, Any] = checked.validated_data
     return validated
+
+
+def _given(request: Request, parameters: BaseSerializer[Any]) -> dict[str, str]:
+    """Each parameter once. Raises ValidationError for one that is given several times and takes
+    one value: neither of them should pass silently."""
+    given, twice = {}, []
+    fields = getattr(parameters, "fields", {})
+    for written, values in request.query_params.lists():
+        name = underscore(written)
+        if name in given or (len(values) > 1 and not isinstance(fields.get(name), Several)):
+            twice.append(name)
+        given[name] = ",".join(values)
+    if twice:
+        raise ValidationError({name: [f"Give {camelize(name)} once."] for name in twice})
+    return given

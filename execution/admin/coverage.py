@@ -8,6 +8,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.admin_access import PortalModelAdmin
+from accounts.admin_lists import SearchedFilter
 from core.display import NOTHING, Tone, badge, number_text, span_text, window_text
 from execution.admin.links import loader_link
 from execution.coverage import CoverageState
@@ -30,7 +31,8 @@ class CoverageAdmin(PortalModelAdmin):
 
     list_display = ("loader_shown", "stretch", "length", "state_shown", "signals", "run")
     list_display_links = None
-    list_filter = ("state", "loader")
+    list_filter = ("state", ("loader", SearchedFilter))
+    list_filter_submit = True
     list_select_related = ("loader",)
     search_fields = ("=loader__loader_code",)
     search_help_text = "Loader, in full"

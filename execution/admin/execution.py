@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 
 from accounts.admin_access import name_of
 from accounts.admin_actions import ActionPageAdmin, PageAction
+from accounts.admin_lists import SearchedFilter
 from accounts.roles import Permission, User, may
 from core.display import (
     NOTHING,
@@ -28,8 +29,10 @@ from core.display import (
 )
 from execution.admin.links import loader_link
 from execution.admin.trials import trial_context
+from execution.admin.window_filter import WindowFilter
 from execution.models import LoadHistory, RunStatus
 from execution.services import request_cancel
+from loaders.models import SourceDatabase
 
 _LOOKS_AGAIN_SECONDS = "2"
 _STATUS = {
@@ -81,6 +84,23 @@ class StatusFilter(admin.SimpleListFilter):
         return queryset if condition is None else queryset.filter(condition)
 
 
+class SourceFilter(admin.SimpleListFilter):
+    """Sources by their code. A run keeps its source's code, and to look for all codes among a
+    million runs takes long, so the sources of today are offered."""
+
+    title = "source database"
+    parameter_name = "source_db_code"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        codes = SourceDatabase.objects.visible_to(request.user).values_list("db_code", flat=True)
+        return [(code, code) for code in codes.order_by("db_code")]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[LoadHistory]
+    ) -> QuerySet[LoadHistory]:
+        return queryset if self.value() is None else queryset.filter(source_db_code=self.value())
+
+
 def _may_be_cancelled(_: User, execution: LoadHistory) -> str:
     return "" if execution.status == RunStatus.RUNNING else "It has ended."
 
@@ -102,7 +122,8 @@ class ExecutionAdmin(ActionPageAdmin):
     list_fullwidth = True
     page_actions = (CANCEL,)
     change_form_outer_before_template = "console/execution_box.html"
-    list_filter = (StatusFilter, "trigger", "source_db_code", "loader")
+    list_filter = (StatusFilter, WindowFilter, "trigger", SourceFilter, ("loader", SearchedFilter))
+    list_filter_submit = True
     list_select_related = ("loader",)
     search_fields = ("=loader__loader_code", "=error_code", "=correlation_id", "=replica_name")
     search_help_text = "Loader, error code or correlation id"

@@ -17,12 +17,14 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from accounts.admin_access import name_of
 from accounts.admin_actions import ActionForm, ActionPageAdmin, PageAction
+from accounts.admin_lists import SearchedFilter
 from accounts.roles import Permission, User
 from core.display import NOTHING, Tone, badge, instant_text, span_text, window_text
 from execution.admin.coverage import COVERAGE_TONES
 from execution.admin.links import loader_link
 from execution.coverage import CoverageState
-from execution.models import Gap, GapWaiver
+from execution.exceptions import GapNotFoundError
+from execution.models import Gap, GapWaiver, read_gap_id
 from execution.services import waive_gaps, withdraw_waiver
 
 _LENGTHS = {
@@ -138,7 +140,19 @@ class GapAdmin(_StretchAdmin):
 
     page_actions: tuple[PageAction, ...] = (WAIVE,)
     list_display = ("stretch", "length", "loader_shown", "state_shown", "run")
-    list_filter = ("state", LengthFilter, "loader")
+    list_filter = ("state", LengthFilter, ("loader", SearchedFilter))
+    list_filter_submit = True
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Gap | None:
+        """The gap, looked for in its loader's time line only."""
+        try:
+            code, _ = read_gap_id(object_id)
+        except GapNotFoundError:
+            return None
+        found: QuerySet[Gap] = self.get_queryset(request)
+        return found.filter(loader_id=code, pk=object_id).first()
 
     def get_fieldsets(self, request: HttpRequest, obj: Gap | None = None) -> Any:
         return [("What is missing", {"fields": (("stretch", "length"), ("state_shown", "run"))})]
@@ -176,7 +190,8 @@ class WaiverAdmin(_StretchAdmin):
 
     page_actions = (WITHDRAW,)
     list_display = ("stretch", "length", "loader_shown", "standing", "reason", "who", "when")
-    list_filter = (StandingFilter, "loader")
+    list_filter = (StandingFilter, ("loader", SearchedFilter))
+    list_filter_submit = True
     list_select_related = ("loader", "waived_by", "withdrawn_by")
 
     def get_fieldsets(self, request: HttpRequest, obj: GapWaiver | None = None) -> Any:

@@ -12,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.admin_actions import ActionPageAdmin, PageAction
+from accounts.admin_lists import SearchedFilter
 from accounts.roles import Permission, User
 from core.clock import database_now
 from core.display import Tone, badge, instant_text, number_text, window_text
@@ -67,7 +68,8 @@ class OutputVersionAdmin(ActionPageAdmin):
         "replacing_run",
         "expires",
     )
-    list_filter = ("loader",)
+    list_filter = (("loader", SearchedFilter),)
+    list_filter_submit = True
     list_select_related = ("loader",)
     search_fields = ("=loader__loader_code",)
     search_help_text = "Loader, in full"

@@ -34,6 +34,27 @@ def settle_place() -> int:
     return upkeep.settled
 
 
+def count_old_files() -> int:
+    """How many finished files are past RAW_CAPTURE_RETENTION. Raises CaptureFailedError."""
+    place, before = configured_place(), database_now() - settings.RAW_CAPTURE_RETENTION
+    try:
+        return sum(
+            1
+            for month in place.months()
+            for file in place.files(month)
+            if file.changed_at < before and _is_finished(file)
+        )
+    except OSError as error:
+        raise CaptureFailedError(
+            f"The place for raw captures can't be read ({reason_of(error)})."
+        ) from None
+
+
+def _is_finished(file: Found) -> bool:
+    named = execution_of(file.path.rsplit("/", 1)[1])
+    return named is not None and not named[1]
+
+
 class _Upkeep:
     """One round over a place, a month of a loader at a time, so that memory stays bounded."""
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from django.conf import settings
 
 from accounts.lockout import delete_old_attempts
+from accounts.sessions import delete_ended_sessions
 from accounts.tokens import delete_old_tokens
 from audit import outbox
 from audit.pruning import prune_expired
@@ -14,9 +15,12 @@ from audit.sealing import seal_all, seal_recent
 from core.api.idempotency import forget_answers
 from core.api.throttle import forget_counts
 from core.clock import database_now
+from execution.maintenance.history import delete_old_executions
+from execution.maintenance.leftovers import delete_leftovers
 from execution.maintenance.locks import delete_released_locks, end_stale_locks
 from execution.maintenance.registry import register
 from execution.maintenance.schedule import Cron, Every
+from execution.maintenance.signals_retention import drop_old_months
 from execution.services.expiry import expire_gaps
 from execution.trials.upkeep import forget_old_trials
 from loaders.services import expire_stale_requests, look_at_accounts
@@ -41,6 +45,10 @@ SIGN_INS = "old sign-ins"
 EXPIRED_GAPS = "expired gaps"
 REQUEST_COUNTS = "request counts"
 ANSWERS = "stored answers"
+EXECUTIONS = "old executions"
+SIGNALS = "old signals"
+SESSIONS = "ended sessions"
+LEFTOVERS = "leftovers"
 
 
 def register_jobs() -> None:
@@ -63,6 +71,10 @@ def register_jobs() -> None:
     register(EXPIRED_GAPS, Every(timedelta(days=1)), expire_gaps)
     register(REQUEST_COUNTS, Every(timedelta(hours=1)), forget_counts)
     register(ANSWERS, Every(timedelta(hours=1)), forget_answers)
+    register(EXECUTIONS, Every(timedelta(days=1)), delete_old_executions)
+    register(SIGNALS, Every(timedelta(days=1)), drop_old_months)
+    register(SESSIONS, Every(timedelta(days=1)), delete_ended_sessions)
+    register(LEFTOVERS, Every(timedelta(days=1)), delete_leftovers)
 
 
 def settle_captures() -> int:

@@ -8,6 +8,7 @@ from django.conf import settings
 
 from core.clock import ClockTimestamp
 from execution.models import LoaderExecutionLock
+from execution.models.lock import LockQuerySet
 from execution.services.reaping import ask_stale_to_stop, end_stale, stale_locks
 
 GRACE_SECONDS = 60.0
@@ -39,9 +40,17 @@ def delete_released_locks() -> int:
     return deleted
 
 
-def _delete_batch() -> int:
-    old = LoaderExecutionLock.objects.filter(
+def count_released_locks() -> int:
+    """How many it would delete."""
+    return _old_locks().count()
+
+
+def _old_locks() -> LockQuerySet:
+    return LoaderExecutionLock.objects.filter(
         released=True, released_at__lt=ClockTimestamp() - settings.RELEASED_LOCK_RETENTION
     )
-    oldest = old.order_by("pk").values("pk")[:BATCH]
+
+
+def _delete_batch() -> int:
+    oldest = _old_locks().order_by("pk").values("pk")[:BATCH]
     return LoaderExecutionLock.objects.filter(pk__in=oldest).delete()[0]

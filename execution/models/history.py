@@ -11,7 +11,7 @@ from core.encrypted_fields import EncryptedTextField
 from core.ids import uuid7
 from core.window import Window
 from loaders.models import Loader, LoaderVersion
-from loaders.policies import PurgeStrategy
+from loaders.policies import REPLACE_KEYS, PurgeStrategy
 
 
 class RunStatus(models.TextChoices):
@@ -90,9 +90,13 @@ class LoadHistory(models.Model):
     )
     attempt = models.PositiveIntegerField(default=1)
     purge_strategy = models.CharField(
-        max_length=32, choices=PurgeStrategy.choices, default=PurgeStrategy.FAIL_ON_DUPLICATE
+        max_length=32,
+        choices=[*PurgeStrategy.choices, REPLACE_KEYS],
+        default=PurgeStrategy.FAIL_ON_DUPLICATE,
     )
     source_db_code = models.CharField("source", max_length=64)
+    """Empty where the signals were posted."""
+
     replica_name = models.CharField("replica", max_length=255, blank=True)
     start_time = models.DateTimeField("started")
     claimed_at = models.DateTimeField(null=True)
@@ -121,6 +125,23 @@ class LoadHistory(models.Model):
             models.Index(fields=["loader", "-start_time"], name="load_history_by_loader"),
             models.Index(fields=["-start_time"], name="load_history_by_time"),
             models.Index(fields=["loader", "query_from_time"], name="load_history_by_window"),
+            # Most executions are scheduled and succeed: of those any page is found by time.
+            models.Index(
+                fields=["status", "-start_time"],
+                condition=~models.Q(status="SUCCESS"),
+                name="load_history_by_status",
+            ),
+            models.Index(
+                fields=["trigger", "-start_time"],
+                condition=~models.Q(trigger="SCHEDULE"),
+                name="load_history_by_trigger",
+            ),
+            models.Index(
+                fields=["error_code", "-start_time"],
+                condition=~models.Q(error_code=""),
+                name="load_history_by_error",
+            ),
+            models.Index(fields=["correlation_id"], name="load_history_by_correlation"),
         ]
 
     def __str__(self) -> str:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
 from core.clock import ClockTimestamp
 from core.ids import uuid7
 from execution.models.history import LoadHistory
 from loaders.models import Loader
+
+NOT_YET = datetime(9999, 12, 31, tzinfo=UTC)
+"""Stands for the release of a lock that is active, where locks are put in order."""
+
+
+def released_or_not_yet() -> Coalesce:
+    """When a lock was released, and for an active one far in the future."""
+    not_yet = models.Value(NOT_YET, output_field=models.DateTimeField())
+    return Coalesce("released_at", not_yet)
 
 
 class LockQuerySet(models.QuerySet["LoaderExecutionLock"]):
@@ -17,6 +28,10 @@ class LockQuerySet(models.QuerySet["LoaderExecutionLock"]):
     def active(self) -> LockQuerySet:
         """Locks that hold their window."""
         return self.filter(released=False)
+
+    def with_end(self) -> LockQuerySet:
+        """Each with `ended`, by which active locks come first and then the latest released."""
+        return self.annotate(ended=released_or_not_yet())
 
     def expired(self) -> LockQuerySet:
         """Active locks whose holder has not been heard of for a lease."""
@@ -78,7 +93,8 @@ class LoaderExecutionLock(models.Model):
                 fields=["lease_until"],
                 condition=models.Q(released=False),
                 name="lock_active_by_lease",
-            )
+            ),
+            models.Index(released_or_not_yet().desc(), name="lock_active_first"),
         ]
 
     def __str__(self) -> str:

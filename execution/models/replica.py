@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.db import models
+from django.db.models.functions import Coalesce
 
 from core.clock import ClockTimestamp
+from execution.models.lock import LoaderExecutionLock
 
 LIVE_FOR = timedelta(seconds=30)
 """A replica without a heartbeat for this long counts as gone."""
@@ -17,7 +19,25 @@ class ReplicaQuerySet(models.QuerySet["Replica"]):
 
     def live(self) -> ReplicaQuerySet:
         """Replicas that were heard of lately and take new work."""
-        return self.filter(heartbeat_at__gte=ClockTimestamp() - LIVE_FOR, draining=False)
+        return self.filter(_is_heard_of(), draining=False)
+
+    def with_work(self) -> ReplicaQuerySet:
+        """Each with `is_heard_of`, `slots_taken` (runs that it has under way) and `is_scheduling`,
+        by the database's clock."""
+        holding = LoaderExecutionLock.objects.active().filter(replica_name=models.OuterRef("name"))
+        taken = holding.order_by().values("replica_name").values(taken=models.Count("pk"))
+        lease = SchedulerLease.objects.filter(
+            holder=models.OuterRef("name"), lease_until__gt=ClockTimestamp()
+        )
+        return self.annotate(
+            is_heard_of=models.ExpressionWrapper(_is_heard_of(), models.BooleanField()),
+            slots_taken=Coalesce(models.Subquery(taken), 0),
+            is_scheduling=models.Exists(lease),
+        )
+
+
+def _is_heard_of() -> models.Q:
+    return models.Q(heartbeat_at__gte=ClockTimestamp() - LIVE_FOR)
 
 
 class Replica(models.Model):

@@ -6,6 +6,7 @@ from execution.services.commit import commit
 from execution.services.coverage_reading import CoverageReading, read_coverage
 from execution.services.disabling import disable_and_cancel
 from execution.services.dispatch import dispatch, dispatch_window
+from execution.services.external import Posted, post_signals
 from execution.services.failure import record_failure
 from execution.services.outputs import restore_output
 from execution.services.reaping import reap_expired, release_replica
@@ -18,6 +19,7 @@ __all__ = [
     "Claimed",
     "CoverageReading",
     "PartVerified",
+    "Posted",
     "commit",
     "disable_and_cancel",
     "dispatch",
@@ -25,6 +27,7 @@ __all__ = [
     "get_trial",
     "get_waiver",
     "no_execution",
+    "post_signals",
     "prepare",
     "read_coverage",
     "reap_expired",

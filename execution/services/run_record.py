@@ -16,7 +16,7 @@ from execution.models import LoadHistory, RunStatus, Trigger
 from execution.provenance import LoadedRun
 from execution.replay import Event
 from loaders.models import Loader
-from loaders.policies import PurgeStrategy
+from loaders.policies import REPLACE_KEYS, PurgeStrategy
 
 _LOADED = (RunStatus.SUCCESS, RunStatus.PARTIAL)
 _ENDED = (*_LOADED, RunStatus.FAILED)
@@ -30,6 +30,7 @@ _COLUMNS = (
     "purge_strategy",
     "end_time",
 )
+_KEEPING = {PurgeStrategy.SKIP_DUPLICATES.value, REPLACE_KEYS[0]}
 _COUNTS = ("records_read", "records_loaded", "records_purged")
 
 
@@ -63,8 +64,8 @@ class RunRecord:
 
     @property
     def keeps(self) -> bool:
-        """Whether it left standing what it met."""
-        return self.strategy == PurgeStrategy.SKIP_DUPLICATES
+        """Whether it left standing what it met, but for signals of the same keys."""
+        return self.strategy in _KEEPING
 
     def as_loaded(self) -> LoadedRun:
         """For `provenance`."""

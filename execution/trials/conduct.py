@@ -125,7 +125,10 @@ class _Reading:
         self._started_at = monotonic()
         plan = self._plan
         statement = statement_of(plan.settings, plan.window, source.quote)
-        with source.stream(statement) as rows, closing(CombinationRegistry()) as registry:
+        with (
+            source.stream(statement) as rows,
+            closing(CombinationRegistry(plan.loader_code)) as registry,
+        ):
             observer = Observer(rows.columns, sample_size=plan.limits.sample)
             self._observer = observer
             encoder = RowEncoder(

@@ -56,16 +56,17 @@ class Portal:
         return Part(
             "web server",
             command,
-            self._environment(APP_ROLE),
+            self.environment(APP_ROLE),
             self._folder.log("web"),
             on_our_death=signal.SIGQUIT,
         )
 
     def _command(self, name: str, role: str, *words: str) -> Part:
         command = [sys.executable, "manage.py", *words]
-        return Part(name, command, self._environment(role), self._folder.log(name))
+        return Part(name, command, self.environment(role), self._folder.log(name))
 
-    def _environment(self, role: str) -> Mapping[str, str]:
+    def environment(self, role: str) -> Mapping[str, str]:
+        """Variables of a process of the portal that works as this database role."""
         return {
             **_CHOICES,
             **os.environ,

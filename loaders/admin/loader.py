@@ -155,6 +155,15 @@ class LoaderAdmin(ActionPageAdmin):
         found: QuerySet[Loader] = super().get_queryset(request)
         return found.select_related("state", "source_database", "approved_version")
 
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Loader], search_term: str
+    ) -> tuple[QuerySet[Loader], bool]:
+        """A form for a backfill is offered what can be backfilled."""
+        if request.GET.get("model_name") == "backfilljob" and "field_name" in request.GET:
+            queryset = queryset.filter(kind=LoaderKind.SQL, archived_at=None)
+        found, has_doubles = super().get_search_results(request, queryset, search_term)
+        return found, has_doubles
+
     # --- list -----------------------------------------------------------------------------------
 
     @admin.display(description="Approval", ordering="approval_status")

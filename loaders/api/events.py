@@ -9,29 +9,23 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.roles import Permission
+from audit.exceptions import EventCursorInvalidError, EventsExpiredError, EventsReplacedError
 from audit.models import LoaderEvent
 from audit.outbox import position_of
-from core.api.serializers import Strict
-from core.api.views import Endpoint, valid_parameters
+from core.api.operations import Operation
+from core.api.serializers import Parameters, SeveralField
+from core.api.views import Endpoint
 from loaders import services
+from loaders.exceptions import LoaderNotFoundError
 
 
-class EventParameters(Strict):
+class EventParameters(Parameters):
     """What a follower asks for."""
 
     after = serializers.CharField(max_length=64, default="", allow_blank=True)
     limit = serializers.IntegerField(min_value=1, max_value=1000, default=100)
-    kind = serializers.CharField(max_length=256, default="")
+    kind = SeveralField(LoaderEvent.Kind, default=list)
     loader_code = serializers.CharField(max_length=64, default="")
-
-    def validate_kind(self, text: str) -> list[str]:
-        """One or several kinds, by commas."""
-        kinds = [word.strip().upper() for word in text.split(",") if word.strip()]
-        if not set(kinds) <= set(LoaderEvent.Kind.values):
-            raise serializers.ValidationError(
-                f"Use one or several of {', '.join(LoaderEvent.Kind.values)}, by commas."
-            )
-        return kinds
 
 
 class EventAnswer(serializers.ModelSerializer[LoaderEvent]):
@@ -59,13 +53,35 @@ class EventAnswer(serializers.ModelSerializer[LoaderEvent]):
         return position_of(event).cursor()
 
 
+class EventPageAnswer(serializers.Serializer[Any]):
+    """Events, and where to go on behind them."""
+
+    results = EventAnswer(many=True)
+    next = serializers.CharField()
+    has_more = serializers.BooleanField()
+
+
 class EventList(Endpoint):
     """Events behind a cursor, oldest first; `next` is always given. No call waits for events."""
 
     needs = {"GET": Permission.VIEW}
+    operations = {
+        "GET": Operation(
+            "listEvents",
+            "Follow events",
+            answer=EventPageAnswer,
+            errors=(
+                LoaderNotFoundError,
+                EventCursorInvalidError,
+                EventsExpiredError,
+                EventsReplacedError,
+            ),
+        )
+    }
+    parameters = EventParameters
 
     def get(self, request: Request) -> Response:
-        asked: dict[str, Any] = valid_parameters(EventParameters, request)
+        asked = self.asked
         page = services.follow_events(
             user=request.user,
             after=asked["after"],
@@ -73,10 +89,5 @@ class EventList(Endpoint):
             kinds=asked["kind"],
             loader_code=asked["loader_code"],
         )
-        return Response(
-            {
-                "results": EventAnswer(page.events, many=True).data,
-                "next": page.next.cursor(),
-                "has_more": page.has_more,
-            }
-        )
+        told = {"results": page.events, "next": page.next.cursor(), "has_more": page.has_more}
+        return Response(EventPageAnswer(told).data)

@@ -6,9 +6,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from core.api.serializers import Strict
+from core.api.serializers import Parameters, Strict
 from loaders.dialects import DatabaseType
-from loaders.models import Loader, LoaderVersion, LogLevel, SourceDatabase
+from loaders.models import Loader, LoaderVersion, LoadStatus, LogLevel, SourceDatabase
 from loaders.services import get_source
 
 
@@ -67,7 +67,7 @@ class LoaderAnswer(LoaderBody):
 
     source_database = serializers.CharField(source="source_database.db_code", default=None)
     version = serializers.IntegerField(source="approved_version.number", default=None)
-    load_status = serializers.CharField(source="state.load_status")
+    load_status = serializers.ChoiceField(LoadStatus.choices, source="state.load_status")
     last_load_timestamp = serializers.DateTimeField(source="state.last_load_timestamp")
     last_success_timestamp = serializers.DateTimeField(source="state.last_success_timestamp")
     next_due_at = serializers.DateTimeField(source="state.next_due_at")
@@ -98,14 +98,14 @@ class LoaderAnswer(LoaderBody):
 class LoaderWithSql(LoaderAnswer):
     """A loader as it is shown to somebody who may see its SQL."""
 
+    only_for_some = frozenset({"loader_sql"})
+
     class Meta(LoaderAnswer.Meta):
         fields = (*LoaderAnswer.Meta.fields, "loader_sql")
 
 
-class LoaderFilter(serializers.Serializer[Any]):
-    """Parameters of the list, besides those of its pages."""
-
-    archived = serializers.BooleanField(default=False)
+class NothingBody(Strict):
+    """Body of what needs none."""
 
 
 class CopyBody(Strict):
@@ -144,7 +144,7 @@ class VersionAnswer(serializers.ModelSerializer[LoaderVersion]):
 
     class Meta:
         model = LoaderVersion
-        fields = (
+        fields: tuple[str, ...] = (
             "loader_code",
             "number",
             "decision",
@@ -219,7 +219,7 @@ class ValidateBody(Strict):
     db_type = serializers.ChoiceField(choices=DatabaseType.choices)
 
 
-class DiffParameters(Strict):
+class DiffParameters(Parameters):
     """Parameters of a diff: two version numbers."""
 
     to = serializers.IntegerField(min_value=1)

@@ -12,6 +12,7 @@ from accounts.roles import Permission
 from accounts.teams import teams_named
 from core.api.views import Endpoint, valid_body
 from loaders import services
+from loaders.api import operations as described
 from loaders.api.serializers import TeamsBody
 from loaders.models import Loader, SourceDatabase
 
@@ -38,12 +39,16 @@ class _Teams(Endpoint, ABC):
 class LoaderTeams(_Teams):
     """Teams of a loader."""
 
+    operations = {"GET": described.GET_LOADER_TEAMS, "PUT": described.SET_LOADER_TEAMS}
+
     def found(self, request: Request, code: str) -> Loader:
         return services.get_loader(code, user=request.user)
 
 
 class SourceTeams(_Teams):
     """Teams of a source."""
+
+    operations = {"GET": described.GET_SOURCE_TEAMS, "PUT": described.SET_SOURCE_TEAMS}
 
     def found(self, request: Request, code: str) -> SourceDatabase:
         return services.get_source(code, user=request.user)

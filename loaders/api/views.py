@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import asdict
 from typing import Any
 
 from django.db.models import QuerySet
@@ -14,24 +13,39 @@ from rest_framework.response import Response
 from accounts.roles import Permission, may
 from core.api.etags import etag_headers, if_match, is_known
 from core.api.idempotency import Repetition
-from core.api.views import Endpoint, ListEndpoint, valid_body, valid_parameters
+from core.api.views import Endpoint, ListEndpoint, valid_body
 from loaders import services
+from loaders.api import operations as described
+from loaders.api.answers import (
+    ConnectionReportAnswer,
+    DiffAnswer,
+    InspectionAnswer,
+    VerdictAnswer,
+    VersionDetailAnswer,
+)
+from loaders.api.filters import (
+    LoaderFilter,
+    LoaderPagination,
+    SourceFilter,
+    narrowed_loaders,
+    narrowed_sources,
+)
 from loaders.api.serializers import (
     CopyBody,
     DecisionBody,
     DiffParameters,
     LoaderAnswer,
     LoaderBody,
-    LoaderFilter,
     LoaderWithSql,
     LogLevelBody,
+    NothingBody,
     SourceBody,
     SubmitBody,
     ValidateBody,
     VersionAnswer,
     WatermarkBody,
 )
-from loaders.changes import governed_values, settings_of, sql_diff, sql_of
+from loaders.changes import settings_of, sql_diff, sql_of
 from loaders.dialects import DatabaseType
 from loaders.etags import etag_of
 from loaders.models import Loader, LoaderVersion, SourceDatabase
@@ -42,15 +56,16 @@ class LoaderList(ListEndpoint[Loader]):
     """List loaders, archived ones only with `archived=true`; or add one as a draft."""
 
     needs = {"GET": Permission.VIEW, "POST": Permission.EDIT_LOADERS}
+    operations = {"GET": described.LIST_LOADERS, "POST": described.CREATE_LOADER}
 
+    parameters = LoaderFilter
     serializer_class = LoaderAnswer
+    pagination_class = LoaderPagination
 
     def get_queryset(self) -> QuerySet[Loader]:
-        asked = valid_parameters(LoaderFilter, self.request)
-        loaders = Loader.objects.visible_to(self.request.user)
-        return loaders.filter(archived_at__isnull=not asked["archived"]).select_related(
-            "source_database", "state", "approved_version"
-        )
+        found = narrowed_loaders(Loader.objects.visible_to(self.request.user), self.asked)
+        related = found.select_related("source_database", "state", "approved_version")
+        return related.defer("loader_sql", "approved_version__definition")
 
     def post(self, request: Request) -> Response:
         loader = services.create_loader(user=request.user, values=valid_body(LoaderBody, request))
@@ -64,6 +79,11 @@ class LoaderDetail(Endpoint):
         "GET": Permission.VIEW,
         "PATCH": Permission.EDIT_LOADERS,
         "DELETE": Permission.ARCHIVE,
+    }
+    operations = {
+        "GET": described.GET_LOADER,
+        "PATCH": described.CHANGE_LOADER,
+        "DELETE": described.ARCHIVE_LOADER,
     }
 
     def get(self, request: Request, code: str) -> Response:
@@ -91,6 +111,7 @@ class LoaderLogLevel(Endpoint):
     """How much the loader's runs log."""
 
     needs = {"POST": Permission.SET_LOG_LEVELS}
+    operations = {"POST": described.SET_LOG_LEVEL}
 
     def post(self, request: Request, code: str) -> Response:
         level = valid_body(LogLevelBody, request)["level"]
@@ -103,6 +124,7 @@ class LoaderWatermark(Endpoint):
     """Move the watermark, saying why."""
 
     needs = {"POST": Permission.RUN}
+    operations = {"POST": described.MOVE_WATERMARK}
 
     def post(self, request: Request, code: str) -> Response:
         body = valid_body(WatermarkBody, request)
@@ -115,6 +137,7 @@ class LoaderSubmit(Endpoint):
     """Ask a second person to approve the draft."""
 
     needs = {"POST": Permission.EDIT_LOADERS}
+    operations = {"POST": described.SUBMIT_LOADER}
 
     def post(self, request: Request, code: str) -> Response:
         comment = valid_body(SubmitBody, request)["comment"]
@@ -127,6 +150,7 @@ class LoaderApprove(Endpoint):
     """Approve the waiting version."""
 
     needs = {"POST": Permission.APPROVE}
+    operations = {"POST": described.APPROVE_LOADER}
 
     def post(self, request: Request, code: str) -> Response:
         body = valid_body(DecisionBody, request)
@@ -139,6 +163,7 @@ class LoaderReject(Endpoint):
     """Reject the waiting version, saying why."""
 
     needs = {"POST": Permission.APPROVE}
+    operations = {"POST": described.REJECT_LOADER}
 
     def post(self, request: Request, code: str) -> Response:
         body = valid_body(DecisionBody, request)
@@ -151,6 +176,7 @@ class LoaderEnable(Endpoint):
     """Let the loader run."""
 
     needs = {"POST": Permission.RUN}
+    operations = {"POST": described.ENABLE_LOADER}
 
     def post(self, request: Request, code: str) -> Response:
         with held(request, code) as loader:
@@ -173,6 +199,7 @@ class LoaderCopy(Endpoint):
     """A new draft with this loader's definition."""
 
     needs = {"POST": Permission.EDIT_LOADERS}
+    operations = {"POST": described.COPY_LOADER}
 
     def post(self, request: Request, code: str) -> Response:
         body = valid_body(CopyBody, request)
@@ -192,6 +219,7 @@ class VersionList(ListEndpoint[LoaderVersion]):
     """Versions of a loader, newest first."""
 
     needs = {"GET": Permission.VIEW}
+    operations = {"GET": described.LIST_VERSIONS}
     serializer_class = VersionAnswer
 
     def get_queryset(self) -> QuerySet[LoaderVersion]:
@@ -203,19 +231,19 @@ class VersionDetail(Endpoint):
     """One version; its settings, and its SQL and source for those who may see them."""
 
     needs = {"GET": Permission.VIEW}
+    operations = {"GET": described.GET_VERSION}
 
     def get(self, request: Request, code: str, number: str) -> Response:
         version = services.get_version(services.get_loader(code, user=request.user), int(number))
-        answer: dict[str, Any] = dict(VersionAnswer(version).data)
         shown = services.show_sql(user=request.user, loader_code=code, version=version.number)
-        answer["definition"] = governed_values(version.definition, with_sql=shown)
-        return Response(answer)
+        return Response(VersionDetailAnswer(version, context={"with_sql": shown}).data)
 
 
 class VersionRestore(Endpoint):
     """Make a draft of an old version."""
 
     needs = {"POST": Permission.EDIT_LOADERS}
+    operations = {"POST": described.RESTORE_VERSION}
 
     def post(self, request: Request, code: str, number: str) -> Response:
         with held(request, code) as loader:
@@ -227,26 +255,36 @@ class VersionDiff(Endpoint):
     """What differs between two versions."""
 
     needs = {"GET": Permission.VIEW}
+    operations = {"GET": described.COMPARE_VERSIONS}
+    parameters = DiffParameters
 
     def get(self, request: Request, code: str) -> Response:
-        numbers = valid_parameters(DiffParameters, request)
+        numbers = self.asked
         loader = services.get_loader(code, user=request.user)
         before, now = (
             services.get_version(loader, numbers[name]).definition for name in ("from", "to")
         )
         shown = services.show_sql(user=request.user, loader_code=code)
         settings = settings_of(now, before, with_source=shown)
-        answer: dict[str, Any] = {
-            **numbers,
-            "changes": [
-                {"setting": s.label, "before": s.before, "after": s.now}
-                for s in settings
-                if s.changed
-            ],
-        }
+        answer: dict[str, Any] = {**numbers, "changes": [one for one in settings if one.changed]}
         if shown:
             answer["sql_diff"] = [line.text for line in sql_diff(sql_of(before), sql_of(now))]
-        return Response(answer)
+        return Response(DiffAnswer(answer).data)
+
+
+class LoaderValidate(Endpoint):
+    """What the guard says of the loader's draft as it stands; nothing is stored or run."""
+
+    repetition = Repetition.HARMLESS
+
+    needs = {"POST": Permission.VIEW_SQL}
+    operations = {"POST": described.VALIDATE_LOADER}
+
+    def post(self, request: Request, code: str) -> Response:
+        valid_body(NothingBody, request)
+        loader = services.get_loader(code, user=request.user)
+        verdict = services.validate_draft(user=request.user, loader=loader)
+        return Response(VerdictAnswer(verdict).data)
 
 
 class SqlValidate(Endpoint):
@@ -255,28 +293,25 @@ class SqlValidate(Endpoint):
     repetition = Repetition.HARMLESS
 
     needs = {"POST": Permission.VIEW}
+    operations = {"POST": described.VALIDATE_SQL}
 
     def post(self, request: Request) -> Response:
         body = valid_body(ValidateBody, request)
         verdict = validate(body["sql"], DatabaseType(body["db_type"]))
-        return Response(
-            {
-                "is_valid": verdict.is_valid,
-                "errors": [asdict(finding) for finding in verdict.errors],
-                "warnings": [asdict(finding) for finding in verdict.warnings],
-            }
-        )
+        return Response(VerdictAnswer(verdict).data)
 
 
 class SourceList(ListEndpoint[SourceDatabase]):
     """List source databases, or add one."""
 
     needs = {"GET": Permission.VIEW_SQL, "POST": Permission.MANAGE_SOURCES}
+    operations = {"GET": described.LIST_SOURCES, "POST": described.CREATE_SOURCE}
 
+    parameters = SourceFilter
     serializer_class = SourceBody
 
     def get_queryset(self) -> QuerySet[SourceDatabase]:
-        return SourceDatabase.objects.visible_to(self.request.user)
+        return narrowed_sources(SourceDatabase.objects.visible_to(self.request.user), self.asked)
 
     def post(self, request: Request) -> Response:
         source = services.create_source(user=request.user, values=valid_body(SourceBody, request))
@@ -287,6 +322,7 @@ class SourceDetail(Endpoint):
     """One source: read it, change it."""
 
     needs = {"GET": Permission.VIEW_SQL, "PATCH": Permission.MANAGE_SOURCES}
+    operations = {"GET": described.GET_SOURCE, "PATCH": described.CHANGE_SOURCE}
 
     def get(self, request: Request, code: str) -> Response:
         source = services.get_source(code, user=request.user)
@@ -309,12 +345,13 @@ class SourceTest(Endpoint):
     repetition = Repetition.HARMLESS
 
     needs = {"POST": Permission.MANAGE_SOURCES}
+    operations = {"POST": described.TEST_SOURCE}
 
     def post(self, request: Request, code: str) -> Response:
         report = services.try_source(
             user=request.user, source=services.get_source(code, user=request.user)
         )
-        return Response(asdict(report))
+        return Response(ConnectionReportAnswer(report).data)
 
 
 class SourceInspect(Endpoint):
@@ -323,19 +360,13 @@ class SourceInspect(Endpoint):
     repetition = Repetition.HARMLESS
 
     needs = {"POST": Permission.MANAGE_SOURCES}
+    operations = {"POST": described.INSPECT_SOURCE}
 
     def post(self, request: Request, code: str) -> Response:
         source = services.inspect_source(
             user=request.user, source=services.get_source(code, user=request.user)
         )
-        return Response(
-            {
-                "db_code": source.db_code,
-                "read_only_verdict": source.read_only_verdict,
-                "read_only_checked_at": source.read_only_checked_at,
-                "read_only_findings": source.read_only_findings,
-            }
-        )
+        return Response(InspectionAnswer(source).data)
 
 
 def held(request: Request, code: str) -> AbstractContextManager[Loader]:

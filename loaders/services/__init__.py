@@ -19,14 +19,21 @@ from loaders.services.evidence import (
     renew_evidence,
     waiting_packs,
 )
-from loaders.services.fitness import approved_definition, check_source, report_tampering
+from loaders.services.fitness import (
+    approved_definition,
+    approved_for_posts,
+    check_source,
+    report_tampering,
+)
 from loaders.services.following import follow_events
 from loaders.services.governance import export_governance_report, governance_report
+from loaders.services.interchange import export_loader, import_loaders
 from loaders.services.preconditions import unchanged
 from loaders.services.reach import require_on, require_reach
 from loaders.services.sources import create_source, get_source, update_source
 from loaders.services.teams import set_teams
 from loaders.services.testing import inspect_source, keep_verdict, try_source
+from loaders.services.validating import validate_draft
 from loaders.services.versions import copy_loader, get_version, restore_version
 from loaders.services.viewing import show_sql
 from loaders.services.watermark import move_watermark
@@ -34,6 +41,7 @@ from loaders.services.watermark import move_watermark
 __all__ = [
     "approve",
     "approved_definition",
+    "approved_for_posts",
     "archive_loader",
     "check_source",
     "copy_loader",
@@ -45,6 +53,7 @@ __all__ = [
     "evidence_of",
     "expire_stale_requests",
     "export_governance_report",
+    "export_loader",
     "finish_evidence",
     "follow_events",
     "get_loader",
@@ -52,6 +61,7 @@ __all__ = [
     "get_version",
     "governance_report",
     "has_edited",
+    "import_loaders",
     "inspect_source",
     "keep_verdict",
     "last_evidence",
@@ -72,5 +82,6 @@ __all__ = [
     "unchanged",
     "update_loader",
     "update_source",
+    "validate_draft",
     "waiting_packs",
 ]

@@ -13,6 +13,7 @@ from loaders.exceptions import (
     LoaderArchivedError,
     LoaderDisabledError,
     LoaderNotApprovedError,
+    LoaderNotExternalError,
     SourceNotReadOnlyError,
 )
 from loaders.models import (
@@ -22,6 +23,7 @@ from loaders.models import (
     ReadOnlyVerdict,
     SourceDatabase,
 )
+from loaders.policies import LoaderKind
 from loaders.services.drafting import is_drafted_since
 
 
@@ -32,6 +34,30 @@ def approved_definition(loader: Loader) -> tuple[LoaderVersion, Definition]:
     EnvironmentMismatchError, SourceNotReadOnlyError, and DefinitionTamperedError when a row was
     altered behind the application's back. A lost key is not that: its LostKeyError passes.
     """
+    version = _version_in_force(loader)
+    check_source(loader.source)
+    return version, _as_approved(loader, version)
+
+
+def approved_for_posts(loader: Loader) -> LoaderVersion:
+    """The approved version of a loader whose signals another system posts; its fields were just
+    found equal to it. The same must hold as for a run, but that there is no source.
+
+    Raises LoaderNotExternalError, LoaderArchivedError, LoaderDisabledError, LoaderNotApprovedError,
+    DefinitionTamperedError.
+    """
+    if loader.kind != LoaderKind.EXTERNAL:
+        raise LoaderNotExternalError(
+            f"The signals of {loader.loader_code} are read from its source by the portal: nobody "
+            "posts them. Post to a loader of kind EXTERNAL."
+        )
+    version = _version_in_force(loader)
+    _as_approved(loader, version)
+    return version
+
+
+def _version_in_force(loader: Loader) -> LoaderVersion:
+    """Its approved version, if the loader is switched on."""
     if loader.archived_at is not None:
         raise LoaderArchivedError(f"Loader {loader.loader_code} was archived.")
     if not loader.enabled:
@@ -42,7 +68,11 @@ def approved_definition(loader: Loader) -> tuple[LoaderVersion, Definition]:
             f"Loader {loader.loader_code} is not approved. Submit it, and let a second person "
             "approve it."
         )
-    check_source(loader.source)
+    return version
+
+
+def _as_approved(loader: Loader, version: LoaderVersion) -> Definition:
+    """The definition as its rows are now. Raises DefinitionTamperedError."""
     try:
         definition = Definition.of(loader)
     except LostKeyError:
@@ -52,7 +82,7 @@ def approved_definition(loader: Loader) -> tuple[LoaderVersion, Definition]:
     is_approved = version.is_sealed() and definition.matches(version.digest, version.number)
     if not is_approved or is_drafted_since(loader, version):
         raise _tampered(loader, version)
-    return version, definition
+    return definition
 
 
 def check_source(source: SourceDatabase) -> None:

@@ -2,8 +2,7 @@
 
 from django.db import migrations
 
-# Rows are written over many times while their quarter of an hour fills up: the free room lets that
-# happen within their page, without new entries in the index.
+# By month as the signals are, so that retention can drop both.
 TABLE = """
 CREATE TABLE signals.signals_rollup (
     loader_code text NOT NULL,
@@ -16,7 +15,48 @@ CREATE TABLE signals.signals_rollup (
     max_val double precision,
     min_val double precision,
     PRIMARY KEY (loader_code, bucket_start)
-) WITH (fillfactor = 90);
+) PARTITION BY RANGE (bucket_start);
+"""
+
+# As before, but it makes a month of both. A rollup's rows are written over many times while their
+# quarter of an hour fills up: the free room lets that happen within their page, without new
+# entries in the index.
+ENSURE_PARTITION = """
+CREATE OR REPLACE FUNCTION signals.ensure_partition(instant timestamptz) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s' SET timezone = 'UTC' AS $$
+DECLARE
+    first_day timestamptz := date_trunc('month', instant);
+    next_month timestamptz := date_trunc('month', instant) + interval '1 month';
+    suffix text := '_y' || to_char(first_day, 'YYYY"m"MM');
+    parent text;
+    room text;
+    made boolean := false;
+BEGIN
+    IF to_regclass('signals.signals_history' || suffix) IS NOT NULL
+       AND to_regclass('signals.signals_rollup' || suffix) IS NOT NULL THEN
+        RETURN false;
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtext('signals.ensure_partition'));
+    FOREACH parent IN ARRAY ARRAY['signals_rollup', 'signals_history'] LOOP
+        CONTINUE WHEN to_regclass('signals.' || parent || suffix) IS NOT NULL;
+        room := CASE parent WHEN 'signals_rollup' THEN 'WITH (fillfactor = 90)' ELSE '' END;
+        EXECUTE format('CREATE TABLE signals.%I (LIKE signals.%I INCLUDING ALL) %s',
+                       parent || suffix, parent, room);
+        EXECUTE format(
+            'ALTER TABLE signals.%I ATTACH PARTITION signals.%I FOR VALUES FROM (%L) TO (%L)',
+            parent, parent || suffix, first_day, next_month);
+        made := true;
+    END LOOP;
+    RETURN made;
+END
+$$;
+"""
+
+MONTHS_THAT_ARE_THERE = """
+SELECT signals.ensure_partition(to_timestamp(right(c.relname, 7), 'YYYY"m"MM'))
+FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+WHERE i.inhparent = 'signals.signals_history'::regclass;
 """
 
 LARGEST_COUNT = "9223372036854775807"
@@ -37,5 +77,7 @@ class Migration(migrations.Migration):
     dependencies = [("signals", "0003_output_versions")]
     operations = [
         migrations.RunSQL(TABLE, "DROP TABLE signals.signals_rollup;"),
+        migrations.RunSQL(ENSURE_PARTITION, migrations.RunSQL.noop),
+        migrations.RunSQL(MONTHS_THAT_ARE_THERE, migrations.RunSQL.noop),
         migrations.RunSQL(FILL, migrations.RunSQL.noop),
     ]

@@ -53,6 +53,7 @@ APPROVERS = frozenset({Role.APPROVER, Role.ADMIN})
 
 SQL_IS_SHOWN: dict[str, frozenset[Role]] = {
     "GET LoaderDetail": ENTITLED,
+    "GET SeedLoader": ENTITLED,
     "GET VersionDetail": ENTITLED,
     "GET VersionDiff": ENTITLED,
     "GET VersionEvidence": ENTITLED,  # plan, and what the source said

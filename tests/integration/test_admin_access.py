@@ -36,6 +36,7 @@ MODELS = {
     "execution_gapwaiver": (EVERYBODY, frozenset()),
     "backfill_gapscan": (EVERYBODY, frozenset()),
     "signals_outputversion": (EVERYBODY, frozenset()),
+    "signals_segmentcombination": (EVERYBODY, frozenset()),
     "backfill_backfilljob": (EVERYBODY, WRITERS),
     "execution_loaderexecutionlock": (ENTITLED, frozenset()),
     "execution_replica": (ENTITLED, frozenset()),
@@ -49,6 +50,9 @@ MODELS = {
 
 NEVER_CHANGED = {"backfill_backfilljob", "accounts_apitoken"}
 """Models that are added by a form, and changed by buttons only."""
+
+NEVER_ADDED = {"signals_segmentcombination": WRITERS}
+"""Models that come with what runs bring, and who may change them by the form."""
 
 WITHOUT_ROLE = {"login", "logout", "password_change", "password_change_done", "jsi18n", "search"}
 OTHER = {"index", "app_list", "autocomplete", "view_on_site", None}
@@ -65,6 +69,7 @@ ACTIONS = {
         "dry-run": WRITERS,
         "teams": ADMIN,
         "archive": ADMIN,
+        "evidence": ADMIN,
     },
     "loaders_sourcedatabase": {"test": ADMIN, "teams": ADMIN},
     "accounts_team": {"dissolve": ADMIN},
@@ -87,7 +92,7 @@ ACTIONS = {
 """Who may press a model's buttons. Those that ask something first answer with their page."""
 
 ASKS_FIRST = {"watermark", "teams", "reject", "test-query", "dry-run", "reload", "decline"}
-ASKS_FIRST |= {"waive", "withdraw"}
+ASKS_FIRST |= {"waive", "withdraw", "evidence"}
 ANSWER_NEEDED = ASKS_FIRST - {"teams"}
 """The form comes back: it lacks something, or the source allows no trials."""
 
@@ -114,6 +119,9 @@ def pages(place: Place, role: Role) -> list[tuple[str, frozenset[Role]]]:
     listed.append((reverse("admin:loaders_loader_governance"), EVERYBODY))
     listed.append((reverse("admin:loaders_loader_coverage", args=[place.loader.pk]), EVERYBODY))
     listed.append((reverse("admin:execution_coverage_board"), EVERYBODY))
+    listed.append((reverse("explorer"), EVERYBODY))
+    listed.append((reverse("explorer_loaders"), EVERYBODY))
+    listed.append((reverse("explorer_loader", args=[place.loader.loader_code]), EVERYBODY))
     return listed
 
 
@@ -158,7 +166,7 @@ def test_each_role_does_the_acts_of_the_role_table_and_no_other(place: Place, ro
     )
     assert answer.status_code == (200 if role in {Role.APPROVER, Role.ADMIN} else 403)
     for name, (_, adders) in MODELS.items():
-        changers = frozenset() if name in NEVER_CHANGED else adders
+        changers = frozenset() if name in NEVER_CHANGED else NEVER_ADDED.get(name, adders)
         address = reverse(f"admin:{name}_change", args=[place.key(name, role)])
         if name != "loaders_loaderversion":
             assert client.post(address, {}).status_code == (200 if role in changers else 403), name

@@ -82,15 +82,24 @@ def test_a_job_at_the_api_from_submit_to_retry(scene: Scene) -> None:
     cycle(scene)
     execute_all()
     cycle(scene)
-    assert operator.post(f"{at}/execute")[1]["code"] == "BACKFILL_JOB_NOT_PENDING"
+    refused = operator.post(f"{at}/execute")[1]
+    assert (refused["code"], refused["from"]) == ("BACKFILL_JOB_NOT_PENDING", "RUNNING")
     _, running = viewer.get(at)
     assert (running["status"], running["percentDone"], running["windowsLeft"]) == ("RUNNING", 25, 3)
     assert running["pace"]["secondsLeft"] >= 0
     assert operator.post(f"{at}/pause")[1]["pauseReason"] == "OPERATOR"
+    refused = operator.post(f"{at}/pause")[1]
+    assert [refused[name] for name in ("code", "from", "to", "allowed")] == [
+        "INVALID_TRANSITION",
+        "PAUSED",
+        "PAUSED",
+        ["CANCELLED", "PENDING", "PENDING_APPROVAL", "SUCCESS"],
+    ]
     assert operator.post(f"{at}/resume")[1]["status"] == "PENDING"
     assert operator.post(f"{at}/retry")[1]["code"] == "INVALID_TRANSITION"
     assert operator.post(f"{at}/cancel")[1]["status"] == "CANCELLED"
-    assert operator.post(f"{at}/cancel")[1]["code"] == "BACKFILL_JOB_NOT_CANCELLABLE"
+    refused = operator.post(f"{at}/cancel")[1]
+    assert (refused["code"], refused["allowed"]) == ("BACKFILL_JOB_NOT_CANCELLABLE", [])
     _, windows = viewer.get(f"{at}/windows")
     assert [w["status"] for w in windows["results"]] == ["RUNNING", "SUCCESS"]
     assert windows["results"][1]["executionId"] == str(
@@ -134,7 +143,9 @@ def test_a_large_job_is_approved_or_rejected_at_the_api(scene: Scene) -> None:
     assert [waiting_shown(user) for user in vars(scene.people).values()] == [0, 0, 1, 1]
     _, approved = approver.post(f"{at}/approve", {"comment": "Fine."})
     assert (approved["status"], approved["decidedBy"]) == ("PENDING", "approver-person")
-    assert approver.post(f"{at}/reject", {"comment": "No."})[1]["code"] == "INVALID_TRANSITION"
+    refused = approver.post(f"{at}/reject", {"comment": "No."})[1]
+    assert (refused["code"], refused["from"]) == ("INVALID_TRANSITION", "PENDING")
+    assert (refused["to"], "CANCELLED" in refused["allowed"]) == ("CANCELLED", False)
 
 
 def waiting_shown(user: Any) -> int:
@@ -187,7 +198,7 @@ def test_the_form_previews_before_it_submits_and_submits_what_it_previewed(scene
     browser = browser_of(scene.people.operator)
     address = reverse("admin:backfill_backfilljob_add")
     values = {
-        "loader": str(scene.loader.pk),
+        "loader": scene.loader.loader_code,
         "from_time": "2026-01-01 00:00",
         "to_time": "2026-01-02 00:00",
         "mode": "ALL",

@@ -21,6 +21,8 @@ ADMINS = frozenset({Role.ADMIN})
 
 NOWHERE = "00000000-0000-7000-8000-000000000000"
 
+NO_FILE = ("--output", "/nowhere/evidence.zip")
+
 ACTS: dict[str, tuple[tuple[str, ...], frozenset[Role]]] = {
     "loader list": ((), ALL),
     "loader show": (("ORDERS",), ALL),
@@ -30,6 +32,8 @@ ACTS: dict[str, tuple[tuple[str, ...], frozenset[Role]]] = {
     "loader archive": (("ORDERS",), ADMINS),
     "loader copy": (("ORDERS", "ORDERS_2"), EDITORS),
     "loader submit": (("ORDERS",), EDITORS),
+    "loader export": (("ORDERS",), ALL - {Role.VIEWER}),
+    "loader import": (("/nowhere",), EDITORS),
     "backfill preview": (("ORDERS", "2026-01-01", "2026-01-02"), EDITORS),
     "backfill submit": (("ORDERS", "2026-01-01", "2026-01-02"), EDITORS),
     "backfill list": ((), ALL),
@@ -43,6 +47,8 @@ ACTS: dict[str, tuple[tuple[str, ...], frozenset[Role]]] = {
     "check_sources": (("MADE_UP",), ADMINS),
     "rotate_keys": ((), ADMINS),
     "verify_audit": ((), ADMINS),
+    "evidence": (("ORDERS", "--from", "2026-01-01", "--to", "2026-01-02", *NO_FILE), ADMINS),
+    "prune": (("--dry-run",), ADMINS),
     "token list": ((), ALL),
     "token create": (("nightly-export",), ALL),
     "token revoke": (("00000000-0000-7000-8000-000000000000",), ALL),
@@ -51,7 +57,7 @@ ACTS: dict[str, tuple[tuple[str, ...], frozenset[Role]]] = {
     "gaps scan": ((), EDITORS),
     "gaps waive": (("ORDERS.20260101T000000Z.20260101T010000Z", "--reason", "x"), EDITORS),
 }
-BY_PERSONS_ONLY = {"loader submit", "token create"}
+BY_PERSONS_ONLY = {"loader submit", "loader import", "token create"}
 """What the system may not do, though an admin may."""
 
 WHOEVER_HAS_THE_SHELL = {"runportal", "demo_seed"}

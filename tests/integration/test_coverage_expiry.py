@@ -51,7 +51,7 @@ def test_what_lies_beyond_the_watermark_is_not_given_up(loader: Loader) -> None:
 
 
 def test_signals_that_retention_took_leave_an_expired_stretch(loader: Loader) -> None:
-    expire_signals(loader=loader, until=hour(7), purged=0)
+    expire_signals(loader=loader, until=hour(7))
     assert stored()[:2] == [(0, 7, "EXPIRED", 0), (7, 8, "FAILED", 0)]
-    expire_signals(loader=loader, until=START, purged=0)
+    expire_signals(loader=loader, until=START)
     assert len(stored()) == 4

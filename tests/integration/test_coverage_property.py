@@ -133,13 +133,12 @@ def _withdraw(people: People, number: int) -> None:
 
 
 def _retire(loader: Loader, until: int) -> None:
-    """As the retention of signals will do it, in one transaction."""
+    """As the retention of signals does it: coverage first."""
+    expire_signals(loader=loader, until=hour(until))
     with connection.cursor() as cursor:
         cursor.execute(
             "DELETE FROM signals.signals_history WHERE load_time_stamp < %s", [hour(until)]
         )
-        purged = cursor.rowcount
-    expire_signals(loader=loader, until=hour(until), purged=purged)
 
 
 def _is_sound() -> None:

@@ -49,8 +49,18 @@ BODIES: dict[str, dict[str, Any]] = {
 APART = ("tokens", "gaps/scans/")
 """Endpoints about a person, or about the whole portal, of which everybody sees their own part."""
 
-QUERIES = {"diff": "?from=1&to=1"}
-LISTS = {"loaders": CODE, "executions": CODE, "backfill": CODE, "admin/res/db-sources": SOURCE}
+QUERIES = {"diff": "?from=1&to=1", "signal": "?fromEpoch=0&toEpoch=60"}
+"""Parameters by the address's last word, or the one before it, where it needs some."""
+
+LISTS = {
+    "loaders": CODE,
+    "res/loaders/loaders": CODE,
+    "executions": CODE,
+    "backfill": CODE,
+    "recounts": CODE,
+    "locks": CODE,
+    "admin/res/db-sources": SOURCE,
+}
 """Lists, and what of the place each names."""
 
 NEW = {
@@ -108,8 +118,8 @@ def fresh(user: Any) -> Any:
 
 def addressed(place: Place, path: str) -> tuple[str, str]:
     """The endpoint for what the place has, and for what there is not."""
-    last = path.rsplit("/", 1)[-1]
-    path = path.replace("ORDERS", CODE) + QUERIES.get(last, "")
+    before, last = path.rsplit("/", 2)[-2:]
+    path = path.replace("ORDERS", CODE) + QUERIES.get(last, QUERIES.get(before, ""))
     if NOWHERE in path:
         return path.replace(NOWHERE, str(_object_of(place, path).pk)), path
     absent = path.replace(CODE, ABSENT[CODE]).replace(f"{SOURCE}", ABSENT[SOURCE])
@@ -123,6 +133,8 @@ def _object_of(place: Place, path: str) -> Any:
         "backfill": "backfill_backfilljob",
         "recounts": "execution_recount",
         "waivers": "execution_gapwaiver",
+        "locks": "execution_loaderexecutionlock",
+        "segments": "signals_segmentcombination",
     }
     return place.objects[kinds.get(path.split("/", maxsplit=1)[0], "execution_loadhistory")]
 
@@ -134,7 +146,9 @@ def renamed(answer: Any, place: Place) -> Any:
         "execution_loadhistory",
         "execution_recount",
         "execution_gapwaiver",
+        "execution_loaderexecutionlock",
         "signals_outputversion",
+        "signals_segmentcombination",
         "backfill_backfilljob",
     )
     ids = [place.objects[name].pk for name in named]
@@ -212,8 +226,13 @@ def test_no_parameter_tells_a_hidden_loader_from_one_that_does_not_exist(
     for path in (
         "executions?loaderCode={}",
         "backfill?loaderCode={}",
+        "recounts?loaderCode={}",
+        "locks?loaderCode={}",
         "signals/query?loaderCode={}&fromEpoch=0&toEpoch=60",
         "signals/query?loaderCode={}&fromEpoch=60&toEpoch=0",
+        "signals/export?loaderCode={}&fromEpoch=0&toEpoch=60&format=csv",
+        "segments?loaderCode={}",
+        "signals/segments?loaderCode={}",
     ):
         status, answer = ask(place.user(role), "GET", path.format(CODE))
         assert status == 404

@@ -11,6 +11,7 @@ import pytest
 from django.contrib import admin
 from django.db import transaction
 from django.urls import reverse
+from django.utils.http import urlencode
 
 from accounts.roles import Role
 from audit.models import AuditEvent
@@ -51,6 +52,10 @@ def place(place: Place, settings: Any) -> Place:
     return place
 
 
+_CHOICE = "data-ajax--url"
+"""A choice that is offered what a search finds; tested apart."""
+
+
 def text_of(user: Any, page: str) -> str:
     answer = client_of(user).get(page)
     assert answer.status_code == 200, (page, answer.status_code)
@@ -79,10 +84,31 @@ def test_pages_and_lists_hide_what_is_not_granted(place: Place, role: Role) -> N
     assert "OWN_LOADER" in text_of(user, lists[0])
     for page in searched:
         assert "/change/" not in text_of(user, page)
+    chosen = f"{reverse('admin:execution_loadhistory_changelist')}?loader__loader_code__exact="
+    assert '<option value="OWN_LOADER" selected>' in text_of(user, f"{chosen}OWN_LOADER")
+    assert '<option value="ORDERS_HOURLY"' not in text_of(user, f"{chosen}ORDERS_HOURLY")
     grant_to(place.people, place.objects["team"], place.objects["loaders_sourcedatabase"])
     for page in [*lists, *adds]:
         text = text_of(user, page)
-        assert "ORDERS_HOURLY" in text or "SHOP" in text, page
+        assert "ORDERS_HOURLY" in text or "SHOP" in text or _CHOICE in text, page
+
+
+@pytest.mark.parametrize("role", RESTRICTED)
+def test_a_search_for_a_loader_to_choose_finds_what_is_granted(place: Place, role: Role) -> None:
+    user = place.user(role)
+    _grant_another(place)
+    offered = {"app_label": "backfill", "model_name": "backfilljob", "field_name": "loader"}
+    address = f"{reverse('admin:autocomplete')}?{urlencode(offered)}"
+    assert [one["id"] for one in _found(user, address)] == ["OWN_LOADER"]
+    assert _found(user, f"{address}&term=ORDERS") == []
+    grant_to(place.people, place.objects["team"], place.objects["loaders_sourcedatabase"])
+    assert [one["text"] for one in _found(user, f"{address}&term=ORDERS")] == ["ORDERS_HOURLY"]
+
+
+def _found(user: Any, address: str) -> list[dict[str, str]]:
+    answer = client_of(user).get(address)
+    found: list[dict[str, str]] = answer.json()["results"]
+    return found
 
 
 def _grant_another(place: Place) -> None:

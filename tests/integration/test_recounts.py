@@ -114,8 +114,9 @@ def test_fewer_records_wait_for_a_person(scene: Scene) -> None:
     with pytest.raises(ValidationFailedError):
         reload_recount(user=scene.people.operator, recount=recount, reason=" ")
     reload_recount(user=scene.people.operator, recount=recount, reason="Test orders.")
-    with pytest.raises(InvalidTransitionError):
+    with pytest.raises(InvalidTransitionError) as refused:
         decline_recount(user=scene.people.operator, recount=recount, reason="No.")
+    assert refused.value.details == {"from": "RELOADED", "to": "DECLINED", "allowed": []}
     event = AuditEvent.objects.get(action="recount.decide")
     assert event.after["reason"] == "Test orders."
     let_backfills_run(scene)

@@ -8,7 +8,7 @@ from threading import Barrier
 import pytest
 from django.db import connection, transaction
 
-from signals.models import SegmentCombination
+from signals.models import LoaderSegment, SegmentCombination
 from signals.segments import Cells, CombinationRegistry
 
 
@@ -28,7 +28,7 @@ def test_neither_waits_for_the_other_though_both_runs_are_open(
     step = Barrier(2, timeout=20)
 
     def run(orders: list[list[Cells]]) -> list[bytes]:
-        registry = CombinationRegistry()
+        registry = CombinationRegistry("ORDERS_HOURLY")
         codes: list[bytes] = []
         try:
             with transaction.atomic(), connection.cursor() as cursor:
@@ -49,4 +49,7 @@ def test_neither_waits_for_the_other_though_both_runs_are_open(
     with ThreadPoolExecutor(2) as pool:
         one, other = pool.submit(run, there), pool.submit(run, back)
         assert one.result(timeout=30) == other.result(timeout=30)[::-1]
-    assert SegmentCombination.objects.filter(segment_1__in=["north", "south"]).count() == 2
+    named = SegmentCombination.objects.filter(segment_1__in=["north", "south"])
+    brought = LoaderSegment.objects.filter(loader_code="ORDERS_HOURLY")
+    assert set(brought.values_list("segment_code", flat=True)) == {c.segment_code for c in named}
+    assert len(named) == 2

@@ -277,7 +277,7 @@ def test_a_query_that_takes_too_long_is_ended_with_advice(monkeypatch: pytest.Mo
         ({"segmentCode": "north"}, 422, "segmentCode"),
         ({"segmentCode": [str(segment(n)) for n in range(21)]}, 422, "at most 20"),
         ({"aggregation": "avg", "bucket": "1h", "groupBy": "segment"}, 422, "segmentCode"),
-        ({"buckets": "1h"}, 422, "There is no field buckets"),
+        ({"buckets": "1h"}, 422, "There is no parameter buckets"),
     ],
 )
 def test_a_bad_question_is_told_what_to_do_and_reads_no_signal(

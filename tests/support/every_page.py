@@ -17,9 +17,16 @@ from accounts.models import ApiToken
 from audit.models import AuditEvent
 from backfill.models import BackfillJob, GapScan
 from core.window import Window
-from execution.models import Gap, GapWaiver, LoadHistory, Recount, gap_id
+from execution.models import (
+    Gap,
+    GapWaiver,
+    LoaderExecutionLock,
+    LoadHistory,
+    Recount,
+    gap_id,
+)
 from loaders.models import Loader, LoaderVersion, SourceDatabase
-from signals.models import OutputVersion
+from signals.models import OutputVersion, SegmentCombination
 from tests.support.scenes import START
 from tests.support.web import API
 
@@ -56,12 +63,12 @@ def _endpoints() -> Iterator[tuple[str, Any]]:
     """Each endpoint's address, `loaders/{code}`, and its view."""
     for pattern in get_resolver().url_patterns:
         view = getattr(getattr(pattern, "callback", None), "view_class", None)
-        address = _template(str(pattern.pattern))
+        address = template_of(str(pattern.pattern))
         if address.startswith(API.lstrip("/")):
             yield address.removeprefix(API.lstrip("/")), view
 
 
-def _template(route: str) -> str:
+def template_of(route: str) -> str:
     """`^api/v1/loaders/(?P<code>..)/?$` to `api/v1/loaders/{code}`."""
     done, rest = "", route.removeprefix("^").removesuffix("/?$")
     while (group := _GROUP.search(rest)) is not None:
@@ -91,6 +98,8 @@ def _filled(template: str) -> list[str]:
         "waiver_id": GapWaiver,
         "gap": Gap,
         "scan_id": GapScan,
+        "lock_id": LoaderExecutionLock,
+        "segment_code": SegmentCombination,
     }
     for name in models.keys() & set(_NAMED.findall(template)):
         known = list(models[name].objects.values_list("pk", flat=True))
@@ -113,8 +122,15 @@ def _filled(template: str) -> list[str]:
 def _with_parameters(address: str) -> str:
     if address.endswith("/diff"):
         return f"{address}?from=1&to=2"
+    if address.startswith("res/signals/signal/"):
+        return f"{address}?fromEpoch={_DAY[0]}&toEpoch={_DAY[1]}"
+    if address == "signals/export":
+        range_ = f"fromEpoch={_DAY[0]}&toEpoch={_DAY[1]}"
+        return f"{address}?loaderCode=GOOD_MARIA&{range_}&format=csv"
     if address == "signals/query":
         return f"{address}?loaderCode=GOOD_MARIA&fromEpoch={_DAY[0]}&toEpoch={_DAY[1]}"
+    if address == "signals/segments":
+        return f"{address}?loaderCode=GOOD_MARIA"
     return address
 
 
@@ -128,6 +144,8 @@ def console_addresses() -> list[str]:
             found += [reverse(f"admin:{name}_change", args=[pk]) for pk in _worth_a_look(model)]
     report = reverse("admin:loaders_loader_governance")
     found += [report, f"{report}?format=csv", reverse("admin:execution_coverage_board")]
+    found += [reverse("explorer"), reverse("explorer_loaders")]
+    found.append(reverse("explorer_loader", args=["GOOD_POSTGRES"]))
     loader = Loader.objects.get(loader_code="GOOD_POSTGRES")
     found.append(reverse("admin:loaders_loader_coverage", args=[loader.pk]))
     for page in ("history", "delete"):

@@ -13,6 +13,7 @@ from accounts.tokens import create_token
 from audit.models import AuditEvent
 from backfill.models import BackfillJob, GapScan
 from backfill.states import JobStatus
+from core.ids import uuid7
 from execution.models import (
     CoverageInterval,
     Gap,
@@ -28,7 +29,7 @@ from execution.models import (
 )
 from loaders.models import Loader, LoaderVersion
 from loaders.services import create_source, submit, update_loader
-from signals.models import OutputVersion
+from signals.models import LoaderSegment, OutputVersion, SegmentCombination
 from tests.support.people import People
 from tests.support.scenes import START, make_loader, order_sql
 
@@ -111,6 +112,12 @@ class Place:
             rows=1,
             expires_at=START + timedelta(days=36_500),
         )
+        segments = SegmentCombination.objects.create(
+            segment_code=uuid7(), **{f"segment_{number}": "" for number in range(1, 11)}
+        )
+        LoaderSegment.objects.create(
+            loader_code=loader.loader_code, segment_code=segments.segment_code
+        )
         job = BackfillJob.objects.create(
             loader=loader,
             version=LoaderVersion.objects.get(),
@@ -142,6 +149,7 @@ class Place:
             "execution_gapwaiver": waiver,
             "backfill_gapscan": scan,
             "signals_outputversion": output,
+            "signals_segmentcombination": segments,
             "execution_recount": recount,
             "execution_loaderexecutionlock": lock,
             "execution_replica": replica,

@@ -146,3 +146,10 @@ def test_what_the_loader_and_its_source_do_not_have_is_refused() -> None:
     assert "replaced by nothing" in bounds.errors(START + HOUR, START + 9 * HOUR)["from_time"]
     assert "ends at" in bounds.errors(START + 2 * HOUR, START + 10 * HOUR)["to_time"]
     assert "after the start" in bounds.errors(START, START)["to_time"]
+
+
+def test_what_retention_would_remove_again_is_refused() -> None:
+    plan = TimePlan(UTC_PLAN.grain, HOUR, timedelta(), START, START + 9 * HOUR, HOUR)
+    bounds = Bounds(plan, START + 20 * HOUR, oldest=None, kept_since=START + 2 * HOUR)
+    assert bounds.errors(START + 2 * HOUR, START + 9 * HOUR) == {}
+    assert "removed again" in bounds.errors(START + HOUR, START + 9 * HOUR)["from_time"]

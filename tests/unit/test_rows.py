@@ -33,7 +33,7 @@ def encoder(*, has_value_count: bool = False) -> RowEncoder:
         window=WINDOW,
         has_value_count=has_value_count,
         parse=partial(parse_stamp, fmt=TimeFormat.ISO_8601, zone=zone),
-        registry=CombinationRegistry(),
+        registry=CombinationRegistry("L"),
     )
 
 

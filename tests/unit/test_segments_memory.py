@@ -8,7 +8,7 @@ from signals.segments import CACHE_BYTES, CombinationRegistry
 
 
 def test_long_segments_that_nobody_commits_are_not_hoarded() -> None:
-    registry = CombinationRegistry()
+    registry = CombinationRegistry("L")
     tracemalloc.start()
     try:
         for number in range(100):
@@ -21,7 +21,7 @@ def test_long_segments_that_nobody_commits_are_not_hoarded() -> None:
 
 
 def test_codes_are_the_same_after_the_memory_was_cleared() -> None:
-    registry = CombinationRegistry()
+    registry = CombinationRegistry("L")
     first: list[tuple[bytes | None, ...]] = [(b"EU", *[None] * 9)]
     code = registry.codes_of(first)
     for number in range(40):

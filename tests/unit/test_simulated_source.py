@@ -106,7 +106,7 @@ def loaded(window: Window, db_name: str, fmt: TimeFormat = TimeFormat.ISO_8601) 
                 window=window,
                 has_value_count=check_columns(stream.columns),
                 parse=partial(parse_stamp, fmt=fmt, zone=UTC_ZONE),
-                registry=CombinationRegistry(),
+                registry=CombinationRegistry("SIMULATED"),
             )
             found = [row for batch in stream for row in batch]
         encoder.encode(found)

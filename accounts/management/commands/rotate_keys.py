@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from rich.console import Group, RenderableType
 
-from accounts.commands import Act, ActingCommand, Answer, Call, ExitCode, Progress, table
+from accounts.commands import Act, ActingCommand, Answer, Call, ExitCode, table
 from accounts.key_rotation import (
     BATCH,
     KeyUse,
@@ -19,7 +19,6 @@ from accounts.key_rotation import (
 from accounts.roles import Permission
 
 MOST_ROWS = 10_000
-_BAR = 30
 _TABLES = ("TABLE", "ROWS", "ROTATED", "NEW BEFORE", "TO DO", "WITH PROBLEMS")
 _KEYS = ("KEY", "IN THE RING", "VALUES", "NEEDED FOR", "FOR GOOD")
 _PROBLEMS = ("TABLE", "COLUMN", "ROW", "PROBLEM", "KEY")
@@ -55,7 +54,7 @@ class RotateKeys(Act):
         report = act(
             user=call.user,
             batch=call.options["batch"],
-            progress=lambda done, total: _tell(call.progress, done, total),
+            progress=lambda done, total: call.progress.bar(done, total, "rows"),
         )
         return Answer(_document(report), _view(report), _exit_code(report))
 
@@ -71,14 +70,6 @@ def _batch(text: str) -> int:
     if not 1 <= rows <= MOST_ROWS:
         raise ArgumentTypeError(f"it must be from 1 to {MOST_ROWS}")
     return rows
-
-
-def _tell(progress: Progress, done: int, total: int) -> None:
-    """A bar. It changes with each percent, so that a log gets a hundred lines at most."""
-    if total:
-        percent = done * 100 // total
-        bar = ("#" * (percent * _BAR // 100)).ljust(_BAR, "-")
-        progress.say(f"[{bar}] {percent}% of {total:,} rows")
 
 
 def _exit_code(report: RotationReport) -> ExitCode:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from accounts.commands import ActingCommandGroup
+from loaderportal.commands.interchange import ExportLoaders, ImportLoaders
 from loaderportal.commands.reading import ListLoaders, ShowLoader
 from loaderportal.commands.running import RunLoader
 from loaderportal.commands.switching import (
@@ -27,4 +28,6 @@ class Command(ActingCommandGroup):
         ArchiveLoader,
         CopyLoader,
         SubmitLoader,
+        ExportLoaders,
+        ImportLoaders,
     )

@@ -16,5 +16,5 @@ CREATE INDEX query_answer_by_expiry ON signals.query_answer (expires_at);
 
 
 class Migration(migrations.Migration):
-    dependencies = [("signals", "0004_rollups")]
+    dependencies = [("signals", "0006_drop_month")]
     operations = [migrations.RunSQL(TABLE, "DROP TABLE signals.query_answer;")]
