@@ -107,7 +107,7 @@ def make(stage: Stage, signals: int) -> None:
 
 def ask(stage: Stage, since: datetime, **parameters: str) -> Asked:
     """Ask the first loader about the time since then; medians."""
-    http = APIClient()
+    http = APIClient(SERVER_NAME="localhost")
     http.credentials(HTTP_AUTHORIZATION=f"Bearer {AccessToken.for_user(stage.scene.people.viewer)}")
     asked = {
         "loaderCode": _code(0),
