@@ -179,6 +179,16 @@ def test_fractions_of_a_second_are_told() -> None:
     assert point["timestamp"] == FROM.timestamp() + 0.25
 
 
+def test_signals_between_seconds_are_found_again_when_they_are_reduced() -> None:
+    make_external("SENSORS")
+    put("SENSORS", some_signals(FROM, 300, timedelta(seconds=7, microseconds=333_333)))
+    viewer = Reader()
+    every = viewer.ask()["dataPoints"]
+    kept = viewer.ask(limit=100)["dataPoints"]
+    assert 90 <= len(kept) <= 100
+    assert all(point in every for point in kept)
+
+
 VALUES = ("recCount", "valueCount", "sumVal", "avgVal", "maxVal", "minVal")
 
 
