@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.urls import reverse
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.tokens import AccessToken
 
@@ -24,6 +25,7 @@ from tests.support.api import Client
 from tests.support.definitions import make_draft, make_source
 from tests.support.external import body_of, external_draft, external_loader, signal
 from tests.support.people import People
+from tests.support.place import client_of
 from tests.support.rollups import rolled_up, summed
 from tests.support.scenes import START
 from tests.support.target import signals
@@ -153,6 +155,28 @@ def test_a_post_over_months_makes_partitions_and_an_execution_a_stretch(
     assert len(signals("POSTED")) == 4
     assert LoaderState.objects.get().data_version == 1
     assert_verified(people)
+
+
+def test_what_was_posted_is_shown_as_what_was_run_is(
+    operator: Client, people: People, loader: Loader
+) -> None:
+    operator.post(BULK, body_of(signal(0), signal(1), signal(5000)))
+    first = LoadHistory.objects.order_by("query_from_time")[0]
+    for page, key in (
+        ("execution_loadhistory_change", first.pk),
+        ("loaders_loader_change", loader.pk),
+        ("loaders_loader_coverage", loader.pk),
+    ):
+        shown = client_of(people.viewer).get(reverse(f"admin:{page}", args=[key]))
+        assert (shown.status_code, "POSTED" in shown.content.decode()) == (200, True), page
+    viewer = Client(people.viewer)
+    assert viewer.get(f"executions/{first.pk}")[1]["purgeStrategy"] == "REPLACE_KEYS"
+    assert len(viewer.get("loaders/POSTED/history")[1]["results"]) == 2
+    assert viewer.get("loaders/POSTED/metrics")[0] == 200
+    states = [one["state"] for one in viewer.get("loaders/POSTED/coverage")[1]["intervals"]]
+    assert states[:3] == ["LOADED", "MISSING", "LOADED"]
+    assert viewer.get("gaps", loaderCode="POSTED")[1]["results"] != []
+    assert operator.post("loaders/POSTED/run")[1]["code"] == "LOADER_IS_EXTERNAL"
 
 
 def assert_verified(people: People) -> None:
