@@ -186,11 +186,10 @@ def assert_verified(people: People) -> None:
     assert [one for part in parts for one in part.differences if one.fault.is_wrong] == []
 
 
-def test_one_faulty_signal_keeps_all_of_them_out(operator: Client) -> None:
+def test_one_faulty_signal_keeps_all_of_them_out_and_is_told_by_its_index(
+    operator: Client,
+) -> None:
     assert refused(operator, signal(0), signal(1, sumVal="x")) == (422, "VALIDATION_FAILED")
-
-
-def test_faults_are_told_by_index(operator: Client) -> None:
     _, answer = operator.post(BULK, body_of(signal(0), signal(0, "x", recCount=-1)))
     (fault,) = answer["errors"]["signals"]
     assert (fault["index"], fault["field"], answer["errorCount"]) == (1, "recCount", 1)
@@ -259,10 +258,22 @@ def test_a_definition_changed_behind_the_portals_back_takes_no_posts(
     assert refused(operator, signal(0)) == (409, "DEFINITION_TAMPERED")
 
 
-def test_an_sql_loader_takes_no_posts(people: People) -> None:
+def test_an_sql_loader_takes_no_posts_nor_does_one_of_another_team(
+    operator: Client, people: People, settings: Any
+) -> None:
     make_draft(people, make_source(people))
-    answer = refused(Client(people.operator), signal(0), code="ORDERS")
-    assert answer == (409, "LOADER_NOT_EXTERNAL")
+    assert refused(operator, signal(0), code="ORDERS") == (409, "LOADER_NOT_EXTERNAL")
+    settings.OBJECT_PERMISSIONS = True
+    assert refused(operator, signal(0)) == (404, "LOADER_NOT_FOUND")
+
+
+def test_a_month_that_retention_takes_meanwhile_is_told_as_passing(
+    operator: Client, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("execution.services.external.prepare", lambda *_: None)
+    assert refused(operator, signal(0)) == (503, "PARTITION_BUSY")
+    monkeypatch.undo()
+    assert operator.post(BULK, body_of(signal(0)))[0] == 201
 
 
 def test_the_loaders_start_and_end_hold_for_posts(people: People) -> None:
