@@ -115,6 +115,9 @@ def test_an_address_restores_the_view_and_a_change_changes_it(visit: Visit, shop
     for name, shown in {"aggregation": "raw", "column": "sumVal", "kind": "bar"}.items():
         assert page.locator(f"#explorer-{name}").input_value() == shown
     assert page.locator("#explorer-from").input_value() == "2026-01-10T00:00"
+    assert "50 of 92" in viewer.text("#explorer-table")
+    page.get_by_role("button", name="Show more").click()
+    assert "92 of 92" in viewer.text("#explorer-table")
     assert "gap" in viewer.text("#explorer-table")
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     page.click('[data-range="7d"]')

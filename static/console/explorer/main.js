@@ -253,3 +253,4 @@ window.addEventListener("popstate", () => {
 });
 fillChoices(root);
 show();
+if (!state.loader) pickLoader.focus();
