@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from rest_framework import serializers
@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from accounts.object_access import reachable
 from accounts.roles import Permission, User
+from core.api.operations import Operation
 from core.api.pagination import CursorPages
 from core.api.serializers import Parameters, SeveralField
 from core.api.views import Endpoint, ListEndpoint
@@ -19,9 +20,11 @@ from execution.exceptions import LockNotFoundError
 from execution.models import LoaderExecutionLock, Replica
 from execution.models.lock import LockQuerySet
 from execution.models.replica import ReplicaQuerySet
+from loaders.exceptions import LoaderNotFoundError
 from loaders.services import get_loader
 
-_ACTIVE, _RELEASED = "ACTIVE", "RELEASED"
+_ACTIVE: Literal["ACTIVE"] = "ACTIVE"
+_RELEASED: Literal["RELEASED"] = "RELEASED"
 
 
 class LockFilter(Parameters):
@@ -60,7 +63,7 @@ class LockAnswer(serializers.ModelSerializer[LoaderExecutionLock]):
             "released_at",
         )
 
-    def get_state(self, lock: LoaderExecutionLock) -> str:
+    def get_state(self, lock: LoaderExecutionLock) -> Literal["ACTIVE", "RELEASED"]:
         """ACTIVE or RELEASED."""
         return _RELEASED if lock.released else _ACTIVE
 
@@ -84,6 +87,9 @@ class LockList(ListEndpoint[LoaderExecutionLock]):
     for some days."""
 
     needs = {"GET": Permission.VIEW_SQL}
+    operations = {
+        "GET": Operation("listLocks", "List locks", tag="operation", errors=(LoaderNotFoundError,))
+    }
     parameters = LockFilter
     serializer_class = LockAnswer
     pagination_class = LockPagination
@@ -104,6 +110,15 @@ class LockDetail(Endpoint):
     """One lock."""
 
     needs = {"GET": Permission.VIEW_SQL}
+    operations = {
+        "GET": Operation(
+            "getLock",
+            "Read a lock",
+            tag="operation",
+            answer=LockAnswer,
+            errors=(LockNotFoundError,),
+        )
+    }
 
     def get(self, request: Request, lock_id: str) -> Response:
         lock = _locks(request.user).filter(pk=UUID(lock_id)).first()
@@ -135,7 +150,7 @@ class ReplicaAnswer(serializers.ModelSerializer[Replica]):
             "is_scheduling",
         )
 
-    def get_state(self, replica: Any) -> str:
+    def get_state(self, replica: Any) -> Literal["LIVE", "DRAINING", "LOST"]:
         """By the database's clock."""
         if not replica.is_heard_of:
             return "LOST"
@@ -152,6 +167,7 @@ class ReplicaList(ListEndpoint[Replica]):
     """Who works: every `runportal` that was heard of, by name."""
 
     needs = {"GET": Permission.VIEW_SQL}
+    operations = {"GET": Operation("listReplicas", "List replicas", tag="operation")}
     serializer_class = ReplicaAnswer
     pagination_class = ReplicaPagination
 

@@ -30,6 +30,7 @@ TAGS = {
     "signals": "What was loaded.",
     "events": "What happened to loaders, for those who follow them.",
     "governance": "What is not as it should be.",
+    "operation": "Locks and replicas.",
     "audit": "The audit trail.",
     "schema": "This document.",
 }

@@ -39,6 +39,7 @@ class PartitionBusyError(TransientError):
     """The partition could not be made in time because another session held the table."""
 
     code = "PARTITION_BUSY"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
 
 
 class QueryInvalidError(TerminalError):

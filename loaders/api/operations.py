@@ -18,6 +18,7 @@ from loaders.api.serializers import (
     LoaderBody,
     LoaderWithSql,
     LogLevelBody,
+    NothingBody,
     SourceBody,
     SubmitBody,
     TeamsBody,
@@ -30,6 +31,7 @@ from loaders.exceptions import (
     EvidenceNotReadyError,
     InvalidTransitionError,
     LoaderArchivedError,
+    LoaderIsExternalError,
     LoaderNotFoundError,
     SelfApprovalError,
     SourceNotFoundError,
@@ -67,6 +69,7 @@ CHANGE_LOADER = Operation(
     "Members that are left out stay as they are. A change of what is governed returns the loader "
     "to DRAFT at once.",
     body=LoaderBody,
+    body_is_optional=True,
     answer=LoaderAnswer,
     has_etag=True,
     takes_if_match=True,
@@ -210,6 +213,15 @@ VALIDATE_SQL = Operation(
     answer=VerdictAnswer,
 )
 
+VALIDATE_LOADER = Operation(
+    "validateLoader",
+    "Check a loader's draft",
+    body=NothingBody,
+    body_is_optional=True,
+    answer=VerdictAnswer,
+    errors=(LoaderNotFoundError, LoaderIsExternalError),
+)
+
 LIST_SOURCES = Operation("listSources", "List source databases", tag="sources")
 CREATE_SOURCE = Operation(
     "createSource",
@@ -237,6 +249,7 @@ CHANGE_SOURCE = Operation(
     "Members that are left out stay as they are. Loaders of a source that is reached in another "
     "way return to DRAFT.",
     body=SourceBody,
+    body_is_optional=True,
     answer=SourceBody,
     has_etag=True,
     takes_if_match=True,

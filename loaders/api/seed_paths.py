@@ -6,26 +6,51 @@ Loader with Configurable Source Database") and seed 003 ("Loader Details") show 
 
 from __future__ import annotations
 
-from typing import Any
-
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.object_access import reaches
 from accounts.roles import Permission, User, may
+from core.api.operations import Operation
 from core.api.views import Endpoint
 from loaders import services
-from loaders.api.serializers import LoaderAnswer, LoaderWithSql
+from loaders.api.serializers import LoaderWithSql
 from loaders.api.views import LoaderList
-from loaders.models import Loader
+from loaders.exceptions import LoaderNotFoundError
+from loaders.models import Loader, SourceDatabase
 
 _READS = ["get", "head", "options"]
+
+
+class SeedSourceAnswer(serializers.ModelSerializer[SourceDatabase]):
+    """Where the source is and by which account it is read, never the password."""
+
+    class Meta:
+        model = SourceDatabase
+        fields = ("db_code", "db_type", "host", "port", "db_name", "user_name")
+
+
+class SeedLoaderAnswer(LoaderWithSql):
+    """One loader; the SQL and `source` are there for those who may see them."""
+
+    only_for_some = frozenset({"loader_sql", "source"})
+
+    source = SeedSourceAnswer(source="source_database", read_only=True)  # type: ignore[assignment]
+
+    class Meta(LoaderWithSql.Meta):
+        fields = (*LoaderWithSql.Meta.fields, "source")
 
 
 class SeedLoaderList(LoaderList):
     """The list of loaders, to read only."""
 
     needs = {"GET": Permission.VIEW}
+    operations = {
+        "GET": Operation(
+            "listLoadersAsBefore", "List loaders (the older service's path)", tag="loaders"
+        )
+    }
     http_method_names = _READS
 
 
@@ -33,18 +58,28 @@ class SeedLoader(Endpoint):
     """One loader with its source; the SQL and the source for those who may see them."""
 
     needs = {"GET": Permission.VIEW}
+    operations = {
+        "GET": Operation(
+            "getLoaderAsBefore",
+            "Read a loader (the older service's path)",
+            tag="loaders",
+            answer=SeedLoaderAnswer,
+            errors=(LoaderNotFoundError,),
+        )
+    }
 
     def get(self, request: Request, code: str) -> Response:
         loader = services.get_loader(code, user=request.user)
         shown = services.show_sql(user=request.user, loader_code=loader.loader_code)
-        answer = LoaderWithSql(loader) if shown else LoaderAnswer(loader)
-        return Response({**answer.data, **_source(request.user, loader)})
+        answer = dict(SeedLoaderAnswer(loader).data)
+        if not shown:
+            del answer["loader_sql"]
+        if not _sees_source(request.user, loader):
+            del answer["source"]
+        return Response(answer)
 
 
-def _source(user: User, loader: Loader) -> dict[str, Any]:
-    """Where the source is and by which account it is read, never the password."""
+def _sees_source(user: User, loader: Loader) -> bool:
+    """Whether there is one, and the user may see where it is."""
     source = loader.source_database
-    if source is None or not may(user, Permission.VIEW_SQL) or not reaches(user, source):
-        return {}
-    names = ("db_code", "db_type", "host", "port", "db_name", "user_name")
-    return {"source": {name: getattr(source, name) for name in names}}
+    return source is not None and may(user, Permission.VIEW_SQL) and reaches(user, source)

@@ -278,6 +278,7 @@ class LoaderValidate(Endpoint):
     repetition = Repetition.HARMLESS
 
     needs = {"POST": Permission.VIEW_SQL}
+    operations = {"POST": described.VALIDATE_LOADER}
 
     def post(self, request: Request, code: str) -> Response:
         valid_body(NothingBody, request)
