@@ -102,7 +102,7 @@ class Several(serializers.CharField):
         """What is named. Raises ValidationError for nothing, and for too much."""
         named = [part.strip() for part in super().to_internal_value(data).split(",")]
         if len(named) > self.most:
-            raise serializers.ValidationError(f"Name {self.most} at most.")
+            raise serializers.ValidationError(f"Name at most {self.most}.")
         return [part for part in named if part]
 
 
