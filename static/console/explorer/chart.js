@@ -124,7 +124,7 @@ function option(model) {
     yAxis: {
       ...axis,
       type: "value",
-      scale: model.kind !== "bar",
+      scale: model.kind === "line", // areas and bars tell by their size, so from zero
       axisLine: { show: false },
       axisLabel: { ...axis.axisLabel, formatter: value },
     },
