@@ -64,12 +64,12 @@ chaos: env-test ## kill, freeze, crash and cut everything at random (DURATION=60
 		$(PY) -m pytest tests/chaos/test_chaos.py tests/chaos/test_recovery.py -q -s
 
 .PHONY: bench
-bench: env-test ## measure writer and worker against their limits, on servers of its own
+bench: env-test ## measure writer, worker and gap scan against their limits, on own servers
 	@$(PY) -m benchmarks
 
 .PHONY: bench-full
-bench-full: env-test ## the same with more rows and runs
-	@$(PY) -m benchmarks --rows 5000000 --runs 10000 --signals 20000000
+bench-full: env-test ## the same in full: more rows, runs and loaders; takes long
+	@$(PY) -m benchmarks --full
 
 .PHONY: lint
 lint: env-test ## style, types, import layers, migrations

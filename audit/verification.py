@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -90,14 +90,17 @@ class Verification:
 
 
 def verify_audit(
-    *, heads: Mapping[int, str] | None = None, late_after: timedelta = timedelta(minutes=5)
+    *,
+    heads: Mapping[int, str] | None = None,
+    late_after: timedelta = timedelta(minutes=5),
+    tell: Callable[[int], None] = lambda number: None,
 ) -> Verification:
     """Walk the whole chain, in bounded memory, up to the first fault. `heads` are heads that the
-    log told, by number, as hex."""
+    log told, by number, as hex; `tell` is told now and then how many seals were verified."""
     now = database_now()
     # Before the walk: what the sealer appends meanwhile must not look like a cut.
     known = last_checkpoint()
-    walk = walk_chain(heads=heads or {})
+    walk = walk_chain(heads=heads or {}, tell=tell)
     walk.end(known)
     return Verification(
         finding=walk.finding,
@@ -110,11 +113,17 @@ def verify_audit(
     )
 
 
-def walk_chain(*, heads: Mapping[int, str] | None = None, until: int | None = None) -> Walk:
+def walk_chain(
+    *,
+    heads: Mapping[int, str] | None = None,
+    until: int | None = None,
+    tell: Callable[[int], None] = lambda number: None,
+) -> Walk:
     """Walk to the first fault, to seal `until`, or to the end."""
     walk = Walk(heads or {})
     with closing(read_seals(until=until)) as chunks:
         for chunk in chunks:
             if not all(map(walk.step, chunk)):
                 break
+            tell(walk.seals)
     return walk

@@ -1,24 +1,26 @@
-"""`make bench`: run the benchmarks on servers of their own, print a table and one JSON line.
+"""Run the benchmarks on servers of their own, print a table and one JSON line.
 
 Ratios come first: times depend on the machine. The exit code is 1 when a figure misses its limit.
 """
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import django
 from django.db.models.signals import post_save
 
 import tests.portal_environment  # noqa: F401 - the settings want these values when they load
 from benchmarks import servers
-from benchmarks.report import Figure, Size, json_line, table
+from benchmarks.report import FULL, SHORT, Figure, Size, json_line, table
 from core.processes import settle
+from loaderportal.commands.apart import parser_of
+from loaderportal.commands.bench_options import EXAMPLE, OPTIONS, SIZES
 from tests.support.evidence import complete_at_once
 
 BENCHMARKS = ("writer", "memory", "gaps", "signals")
@@ -28,32 +30,22 @@ ON_THE_DEMO = ("api",)
 """Modules with `benchmark(size)`: what they measure is the demo, which they start."""
 
 
-def main() -> int:
-    """Measure what the command line asks for."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure what the command line asks for; the exit code."""
     everything = (*ON_THE_DEMO, *BENCHMARKS)
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000, help="rows of a large load")
-    parser.add_argument("--runs", type=int, default=2_000, help="runs in one worker process")
-    parser.add_argument("--only", choices=everything, help="one benchmark instead of all")
-    parser.add_argument("--loaders", type=int, default=5_000, help="loaders of a scan for gaps")
-    parser.add_argument("--signals", type=int, default=2_000_000, help="signals of a query")
-    parser.add_argument("--people", type=int, default=100, help="users at the API")
-    parser.add_argument("--seconds", type=int, default=60, help="how long they ask")
-    options = parser.parse_args()
+    parser = parser_of("bench", OPTIONS, str(__doc__), f"example: {EXAMPLE}")
+    options = parser.parse_args(arguments)
+    if options.only not in {None, *everything}:
+        parser.error(f"--only takes one of {', '.join(everything)}")
     names = [options.only] if options.only else everything
-    size = Size(
-        options.rows,
-        options.runs,
-        options.loaders,
-        options.people,
-        options.seconds,
-        options.signals,
-    )
+    given = {name: value for name in SIZES if (value := getattr(options, name)) is not None}
+    size = replace(FULL if options.full else SHORT, **given)
     figures = [
         *_on_the_demo([name for name in names if name in ON_THE_DEMO], size),
         *_figures([name for name in names if name in BENCHMARKS], size),
     ]
-    sys.stdout.write("\n".join([*table(figures), json_line(figures), ""]))
+    shown = [] if options.json else table(figures)
+    sys.stdout.write("\n".join([*shown, json_line(figures), ""]))
     return 0 if all(figure.is_kept for figure in figures) else 1
 
 

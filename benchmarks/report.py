@@ -13,10 +13,16 @@ class Size:
 
     rows: int
     runs: int
-    loaders: int = 5_000
-    people: int = 100
-    seconds: int = 60
-    signals: int = 2_000_000
+    loaders: int
+    people: int
+    seconds: int
+    signals: int
+
+
+SHORT = Size(rows=250_000, runs=200, loaders=300, people=100, seconds=30, signals=2_000_000)
+"""So much that all of it ends within six minutes on two processors that do nothing else."""
+
+FULL = Size(rows=5_000_000, runs=10_000, loaders=5_000, people=100, seconds=60, signals=20_000_000)
 
 
 @dataclass(frozen=True)

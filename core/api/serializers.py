@@ -25,7 +25,19 @@ class Strict(serializers.Serializer[Any]):
                 raise serializers.ValidationError(
                     {name: [f"There is no {self.WHAT} {camelize(name)}."] for name in unknown}
                 )
+            self.check_types(data)
         return super().to_internal_value(data)
+
+    def check_types(self, data: dict[str, Any]) -> None:
+        """Refuse a number where a text belongs, and the like: what a program sends by mistake is
+        not to be guessed at. Raises ValidationError."""
+        wrong = {
+            name: [f"It must be {kind}."]
+            for name, value in data.items()
+            if (kind := _mistaken(self.fields[name], value))
+        }
+        if wrong:
+            raise serializers.ValidationError(wrong)
 
 
 class Parameters(Strict):
@@ -33,6 +45,9 @@ class Parameters(Strict):
     chooses the page of a list is not named here (see `core.api.pagination`)."""
 
     WHAT = "parameter"
+
+    def check_types(self, data: dict[str, Any]) -> None:
+        """All are texts."""
 
 
 class PageParameters(Parameters):
@@ -55,21 +70,55 @@ class NumberedPageParameters(Parameters):
     page_size = serializers.IntegerField(required=False, min_value=1, max_value=1000)
 
 
+_JSON_TYPES: tuple[tuple[type[serializers.Field[Any, Any, Any, Any]], type, str], ...] = (
+    (serializers.CharField, str, "a text"),
+    (serializers.ChoiceField, str, "a text"),
+    (serializers.BooleanField, bool, "true or false"),
+    (serializers.IntegerField, int, "a whole number"),
+)
+
+
+def _mistaken(field: serializers.Field[Any, Any, Any, Any], value: Any) -> str:
+    """What the value should be and is not; empty where it is, or where the field itself looks."""
+    if value is None:
+        return ""
+    if isinstance(field, serializers.ListField) and isinstance(value, list):
+        return next((kind for item in value if (kind := _mistaken(field.child, item))), "")
+    for of_field, of_value, kind in _JSON_TYPES:
+        if isinstance(field, of_field):
+            is_flag = isinstance(value, bool)
+            fits = isinstance(value, of_value) and is_flag is (of_value is bool)
+            return "" if fits else kind
+    return ""
+
+
 class Several(serializers.CharField):
     """One or several of something, by commas or by naming the parameter again."""
+
+    most = 20
+    """How many may be named."""
+
+    def parts_of(self, data: Any) -> list[str]:
+        """What is named. Raises ValidationError for nothing, and for too much."""
+        named = [part.strip() for part in super().to_internal_value(data).split(",")]
+        if len(named) > self.most:
+            raise serializers.ValidationError(f"Name at most {self.most}.")
+        return [part for part in named if part]
 
 
 class SeveralIdsField(Several):
     """One or several UUIDs. Becomes a list without repetitions, in the order given."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(max_length=37 * 100, **options)
+        super().__init__(max_length=1000, **options)
 
     def to_internal_value(self, data: Any) -> Any:
         try:
-            ids = [UUID(part.strip()) for part in super().to_internal_value(data).split(",")]
+            ids = [UUID(part) for part in self.parts_of(data)]
         except ValueError:
-            raise serializers.ValidationError("Give UUIDs, by commas.") from None
+            ids = []
+        if not ids:
+            raise serializers.ValidationError("Give UUIDs, by commas.")
         return list(dict.fromkeys(ids))
 
 
@@ -79,11 +128,10 @@ class SeveralField(Several):
 
     def __init__(self, choices: type[TextChoices] | Iterable[str], **options: Any) -> None:
         self.choices = list(choices.values if isinstance(choices, type) else choices)
-        super().__init__(max_length=500, **options)
+        super().__init__(max_length=1000, **options)
 
     def to_internal_value(self, data: Any) -> Any:
-        named = super().to_internal_value(data).split(",")
-        words = {word.strip().upper() for word in named if word.strip()}
+        words = {word.upper() for word in self.parts_of(data)}
         if not words or not words <= set(self.choices):
             raise serializers.ValidationError(
                 f"Use one or several of {', '.join(self.choices)}, by commas."

@@ -5,20 +5,20 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.dateparse import parse_datetime
+from unfold.contrib.filters.admin import DropdownFilter
 
 from core.display import window_text
 from core.window import Window
 from execution.models import LoadHistory
 
 
-class WindowFilter(admin.SimpleListFilter):
+class WindowFilter(DropdownFilter):  # type: ignore[misc] # django-unfold is not typed
     """Executions whose window has a part of the range in the address, two instants in ISO 8601 with
-    a slash between. It is offered only while it narrows; an address that is none narrows nothing.
-    """
+    a slash between. It is offered only while it narrows, as a field, so that it stays when others
+    are applied; an address that is none narrows nothing."""
 
     title = "part of time (UTC)"
     parameter_name = "window"

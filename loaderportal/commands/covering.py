@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -122,14 +122,16 @@ def _rows(reading: CoverageReading) -> Iterator[tuple[object, ...]]:
         yield shown, span_text(one.window.duration), one.state.label, number_text(one.rec_count)
 
 
-def _verify(call: Call, loaders: Iterable[Loader]) -> Answer:
+def _verify(call: Call, loaders: Sequence[Loader]) -> Answer:
     told: list[tuple[str, Difference]] = []
     wrong = repaired = 0
     codes = set()
-    for loader in loaders:
+    for number, loader in enumerate(loaders):
         codes.add(loader.loader_code)
+        call.progress.bar(number, len(loaders), "loaders")
         for part in _parts(call.user, call, loader):
-            call.progress.say(f"{loader.loader_code} {part.stretch.end:%Y-%m-%d %H:%M}")
+            if len(loaders) == 1:
+                call.progress.say(f"{loader.loader_code} {part.stretch.end:%Y-%m-%d %H:%M}")
             wrong += sum(one.fault.is_wrong for one in part.differences)
             repaired += sum(one.fault.is_wrong for one in part.differences if part.repaired)
             room = MOST_TOLD - len(told)

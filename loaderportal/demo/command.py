@@ -13,6 +13,7 @@ import psycopg
 from loaderportal.demo import flights, talk
 from loaderportal.demo.failures import DemoError, Stopped, StopSignals, sentence_for
 from loaderportal.demo.folder import Folder
+from loaderportal.demo.options import OPTIONS
 from loaderportal.demo.portal import clear_environment
 from loaderportal.demo.processes import ServerError, free_port, is_free
 from loaderportal.demo.self_check import difference
@@ -27,15 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo. Exit code: 0 when all went well (a signal ends `demo` well, and `--once` with
     128 + its number), 1 when something failed, which one sentence on standard error tells."""
     parser = argparse.ArgumentParser(
-        prog="python -m loaderportal.demo",
+        prog="manage.py demo",
         description="Run Loader Portal on this machine, with real data.",
-        epilog=f"DEMO_DIR ({DEFAULT_DIR}) and DEMO_PORT ({DEFAULT_PORT}) choose folder and port.",
+        epilog=f"DEMO_DIR ({DEFAULT_DIR}) and DEMO_PORT ({DEFAULT_PORT}) choose folder and port. "
+        "Example: DEMO_PORT=8080 manage.py demo",
     )
-    parser.add_argument(
-        "--once",
-        action="store_true",
-        help="on a free port: catch up, check the totals, print one JSON line, end",
-    )
+    for name, told in OPTIONS.items():
+        parser.add_argument(f"--{name}", **told)
     once: bool = parser.parse_args(arguments).once
     path = Path(os.environ.get("DEMO_DIR") or DEFAULT_DIR)
     clear_environment()

@@ -60,9 +60,9 @@ ACTS: dict[str, tuple[tuple[str, ...], frozenset[Role]]] = {
 BY_PERSONS_ONLY = {"loader submit", "loader import", "token create"}
 """What the system may not do, though an admin may."""
 
-WHOEVER_HAS_THE_SHELL = {"runportal", "demo_seed"}
-"""These act for nobody: one is the portal itself, the other fills a demo's empty one. Whoever may
-start them holds its keys already."""
+WHOEVER_HAS_THE_SHELL = {"runportal", "demo_seed", "demo", "bench"}
+"""These act for nobody: one is the portal itself, one fills a demo's empty one, and two have
+servers of their own. Whoever may start them holds the keys already."""
 
 USAGE, REFUSED = 2, 3
 NO_SUCH_USER = 8

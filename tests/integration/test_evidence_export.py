@@ -26,6 +26,7 @@ from loaderportal.evidence.export import export_evidence
 from loaderportal.evidence.package import MANIFEST, SEAL, Part, write_package
 from loaders import services
 from loaders.models import Loader
+from tests.portal_database import PortalDatabase
 from tests.support.by_hand import ByHand
 from tests.support.commands import manage
 from tests.support.coverage import hour, hours
@@ -33,15 +34,13 @@ from tests.support.definitions import make_source
 from tests.support.people import People
 from tests.support.scenes import START, make_loader
 
-pytestmark = pytest.mark.django_db
-
 PASSWORD = "zqPasswordOfTheSource"
 PERIOD = (hour(2), hour(30))
 WORDS = ("evidence", "ORDERS_HOURLY", "--from", "2026-01-01T02:00", "--to", "2026-01-02T06:00")
 
 
 @pytest.fixture
-def people() -> People:
+def people(db: None) -> People:
     return People()
 
 
@@ -172,6 +171,29 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 3_000_000
+
+
+def test_a_package_is_as_of_one_instant(committed_db: PortalDatabase) -> None:
+    people = People()
+    loader = make_loader(people, make_source(people), "ORDERS_HOURLY")
+    ByHand(loader).run(0, 6, [0, 1, 5], moves_to=5)
+    target, meanwhile = io.BytesIO(), []
+
+    def forget_coverage(name: str, rows: int) -> None:
+        with committed_db.server.admin_connection(committed_db.name) as other:
+            meanwhile.append(other.execute("DELETE FROM loader.coverage").rowcount)
+
+    export_evidence(
+        user=people.admin,
+        loader=services.get_loader("ORDERS_HOURLY", user=people.admin),
+        start=PERIOD[0],
+        end=PERIOD[1],
+        target=target,
+        tell=forget_coverage,
+    )
+    states = [one["state"] for one in lines(unzipped(target.getvalue()), "coverage.jsonl")]
+    assert (meanwhile[0], states) == (1, ["LOADED", "PENDING"])
+    assert AuditEvent.objects.filter(action="evidence.export").count() == 1
 
 
 # --- checking -----------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.urls import reverse
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.tokens import AccessToken
 
@@ -24,6 +25,7 @@ from tests.support.api import Client
 from tests.support.definitions import make_draft, make_source
 from tests.support.external import body_of, external_draft, external_loader, signal
 from tests.support.people import People
+from tests.support.place import client_of
 from tests.support.rollups import rolled_up, summed
 from tests.support.scenes import START
 from tests.support.target import signals
@@ -155,6 +157,28 @@ def test_a_post_over_months_makes_partitions_and_an_execution_a_stretch(
     assert_verified(people)
 
 
+def test_what_was_posted_is_shown_as_what_was_run_is(
+    operator: Client, people: People, loader: Loader
+) -> None:
+    operator.post(BULK, body_of(signal(0), signal(1), signal(5000)))
+    first = LoadHistory.objects.order_by("query_from_time")[0]
+    for page, key in (
+        ("execution_loadhistory_change", first.pk),
+        ("loaders_loader_change", loader.pk),
+        ("loaders_loader_coverage", loader.pk),
+    ):
+        shown = client_of(people.viewer).get(reverse(f"admin:{page}", args=[key]))
+        assert (shown.status_code, "POSTED" in shown.content.decode()) == (200, True), page
+    viewer = Client(people.viewer)
+    assert viewer.get(f"executions/{first.pk}")[1]["purgeStrategy"] == "REPLACE_KEYS"
+    assert len(viewer.get("loaders/POSTED/history")[1]["results"]) == 2
+    assert viewer.get("loaders/POSTED/metrics")[0] == 200
+    states = [one["state"] for one in viewer.get("loaders/POSTED/coverage")[1]["intervals"]]
+    assert states[:3] == ["LOADED", "MISSING", "LOADED"]
+    assert viewer.get("gaps", loaderCode="POSTED")[1]["results"] != []
+    assert operator.post("loaders/POSTED/run")[1]["code"] == "LOADER_IS_EXTERNAL"
+
+
 def assert_verified(people: People) -> None:
     """Coverage says what follows from executions and signals."""
     loader = Loader.objects.get(loader_code="POSTED")
@@ -162,11 +186,10 @@ def assert_verified(people: People) -> None:
     assert [one for part in parts for one in part.differences if one.fault.is_wrong] == []
 
 
-def test_one_faulty_signal_keeps_all_of_them_out(operator: Client) -> None:
+def test_one_faulty_signal_keeps_all_of_them_out_and_is_told_by_its_index(
+    operator: Client,
+) -> None:
     assert refused(operator, signal(0), signal(1, sumVal="x")) == (422, "VALIDATION_FAILED")
-
-
-def test_faults_are_told_by_index(operator: Client) -> None:
     _, answer = operator.post(BULK, body_of(signal(0), signal(0, "x", recCount=-1)))
     (fault,) = answer["errors"]["signals"]
     assert (fault["index"], fault["field"], answer["errorCount"]) == (1, "recCount", 1)
@@ -235,10 +258,22 @@ def test_a_definition_changed_behind_the_portals_back_takes_no_posts(
     assert refused(operator, signal(0)) == (409, "DEFINITION_TAMPERED")
 
 
-def test_an_sql_loader_takes_no_posts(people: People) -> None:
+def test_an_sql_loader_takes_no_posts_nor_does_one_of_another_team(
+    operator: Client, people: People, settings: Any
+) -> None:
     make_draft(people, make_source(people))
-    answer = refused(Client(people.operator), signal(0), code="ORDERS")
-    assert answer == (409, "LOADER_NOT_EXTERNAL")
+    assert refused(operator, signal(0), code="ORDERS") == (409, "LOADER_NOT_EXTERNAL")
+    settings.OBJECT_PERMISSIONS = True
+    assert refused(operator, signal(0)) == (404, "LOADER_NOT_FOUND")
+
+
+def test_a_month_that_retention_takes_meanwhile_is_told_as_passing(
+    operator: Client, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("execution.services.external.prepare", lambda *_: None)
+    assert refused(operator, signal(0)) == (503, "PARTITION_BUSY")
+    monkeypatch.undo()
+    assert operator.post(BULK, body_of(signal(0)))[0] == 201
 
 
 def test_the_loaders_start_and_end_hold_for_posts(people: People) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from accounts.roles import Role
 from accounts.tokens import create_token
@@ -23,7 +24,7 @@ from execution.models import (
     Trigger,
 )
 from loaders.models import Decision, Loader, LoaderState, LoaderVersion, SourceDatabase
-from signals.models import OutputVersion
+from signals.models import OutputVersion, SegmentCombination, SegmentDescription
 from tests.support.people import person
 from tests.support.place import Place
 from tests.support.scenes import HOUR, START, order_sql
@@ -177,6 +178,10 @@ def _of_the_place(place: Place, number: int, somebody: Any) -> None:
         started_at=START,
         heartbeat_at=START,
     )
+    segments = {f"segment_{n}": "" for n in range(1, 11)}
+    code = UUID(int=number + 1)
+    SegmentCombination.objects.create(segment_code=code, **{**segments, "segment_1": f"{number}"})
+    SegmentDescription.objects.create(segment_code=code, description=f"Region {number}")
     create_token(actor=somebody, name="export", role="viewer")
     create_token(actor=place.people.admin, name=f"export-{number}", role="viewer")
     record(actor=somebody, action="test", object_type="loader", object_id=place.loader.loader_code)

@@ -12,7 +12,7 @@ from django.db import OperationalError
 from rest_framework.exceptions import ValidationError
 from rich.console import Group
 
-from accounts.commands import Progress, fields, table, verbatim
+from accounts.commands import Progress, Unchanged, fields, table, verbatim
 from accounts.commands.exit_codes import ExitCode
 from accounts.commands.output import Output
 from accounts.roles import PermissionDeniedError
@@ -63,6 +63,29 @@ def test_a_statement_keeps_its_lines_however_long(stream: StringIO) -> None:
     assert f"\n{sql}".replace("\r", "").replace(", \n", ",\n") in written(
         Group(fields({"a": 1}), verbatim(sql)), stream=stream
     )
+
+
+def test_a_bar_is_drawn_at_a_terminal_told_in_a_log_and_silent_with_json() -> None:
+    for stream, is_silent, shown in (
+        (Terminal(), False, "50% of 1,200 rows"),
+        (StringIO(), False, "[###############---------------] 50% of 1,200 rows\n"),
+        (StringIO(), True, ""),
+    ):
+        progress = Progress(OutputWrapper(stream), is_silent=is_silent)
+        progress.bar(600, 1200, "rows")
+        progress.bar(601, 1200, "rows")
+        progress.bar(0, 0, "rows")
+        written_now = stream.getvalue()
+        if isinstance(stream, Terminal):
+            assert written_now.startswith("\r\x1b[2K")
+            assert "━" in written_now
+            assert written_now.endswith(shown)
+        else:
+            assert written_now == shown
+
+
+def test_an_answer_for_files_is_written_as_it_stands() -> None:
+    assert written(Unchanged("a:  \n\tb \n")) == "a:  \n\tb \n"
 
 
 def test_control_characters_are_replaced_and_other_scripts_stay() -> None:

@@ -10,6 +10,7 @@ from rich.console import Group
 
 from accounts.commands import Act, ActingCommand, Answer, Call, ExitCode, fields
 from accounts.roles import Permission
+from audit.models import AuditSeal
 from audit.verification import Verification, verify_audit
 
 _HEAD = re.compile(r"([1-9][0-9]{0,18}):([0-9a-f]{64})")
@@ -44,10 +45,11 @@ class VerifyAudit(Act):
         )
 
     def run(self, call: Call) -> Answer:
-        call.progress.say("Walking the chain ...")
+        seals = AuditSeal.objects.count()
         found = verify_audit(
             heads=dict(call.options["head"]),
             late_after=timedelta(minutes=call.options["late_after"]),
+            tell=lambda verified: call.progress.bar(verified, seals, "seals"),
         )
         warnings = _warnings(found)
         view = Group(fields(_lines(found)), *warnings)

@@ -72,7 +72,10 @@ class CheckSources(Act):
         codes = call.options["codes"]
         named = [get_source(code, user=call.user) for code in codes]
         sources = named or list(SourceDatabase.objects.visible_to(call.user))
-        verdicts = [_try(call, source) for source in sources]
+        verdicts = []
+        for number, source in enumerate(sources):
+            call.progress.bar(number, len(sources), f"sources: {source.db_code}")
+            verdicts.append(_try(call, source))
         passed = all(verdict.passed for verdict in verdicts)
         advice = {v.report.db_code: text for v in verdicts if (text := v.advice())}
         view = Group(table(_COLUMNS, [v.line() for v in verdicts]), "", fields(advice))
@@ -88,7 +91,6 @@ class Command(ActingCommand):
 
 def _try(call: Call, source: SourceDatabase) -> _Verdict:
     """One source's verdict; one whose password can't be decrypted must not hide the others."""
-    call.progress.say(f"Trying {source.db_code} ...")
     try:
         report = try_source(user=call.user, source=source)
     except PortalError as error:

@@ -6,6 +6,7 @@ import { text, value } from "./texts.js";
 import { tooltip } from "./tooltip.js";
 import { zoneName } from "./times.js";
 
+const WHOLE_MINUTES = 3600; // seconds of a range from which seconds of its parts tell nothing
 const MARKED = 150; // up to so many points each has a mark
 const LARGE = 2000; // from so many points on lines are thinned for drawing
 const STAMPS = {
@@ -62,7 +63,11 @@ export class Chart {
       ECharts itself would copy all data at each step of the wheel. */
   partOf({ start, end, startValue, endValue }) {
     const { from, to } = this.model.range;
-    const at = (share, millis) => Math.round(millis === undefined ? from + ((to - from) * share) / 100 : millis / 1000);
+    const unit = to - from > WHOLE_MINUTES ? 60 : 1;
+    const at = (share, millis) => {
+      const second = millis === undefined ? from + ((to - from) * share) / 100 : millis / 1000;
+      return Math.round(second / unit) * unit;
+    };
     const part = [at(start, startValue), at(end, endValue)];
     return part[0] <= from && part[1] >= to ? null : part;
   }
@@ -119,7 +124,7 @@ function option(model) {
     yAxis: {
       ...axis,
       type: "value",
-      scale: model.kind !== "bar",
+      scale: model.kind === "line", // areas and bars tell by their size, so from zero
       axisLine: { show: false },
       axisLabel: { ...axis.axisLabel, formatter: value },
     },

@@ -1,7 +1,7 @@
 // Colours of the chart, for the light and the dark page. They keep 3:1 against its background.
 
 const LIGHT = {
-  series: ["#2563eb", "#c2410c", "#0f766e", "#7c3aed", "#b45309", "#be185d", "#4d7c0f", "#475569"],
+  series: ["#2563eb", "#ea580c", "#0f766e", "#7c3aed", "#854d0e", "#be185d", "#4d7c0f", "#475569"],
   text: "#4b5563",
   line: "#e5e7eb",
   axis: "#9ca3af",

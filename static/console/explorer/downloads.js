@@ -1,4 +1,6 @@
-// Links to the same signals as a file.
+// Links to the signals of the range as a file.
+
+import { text } from "./texts.js";
 
 /** Point the links of `root` to what the state shows. */
 export function fillDownloads(root, exportAddress, state, plan) {
@@ -10,6 +12,7 @@ export function fillDownloads(root, exportAddress, state, plan) {
     });
     if (state.segments.length === 1) asked.set("segmentCode", state.segments[0]);
     asked.set("format", link.dataset.format);
+    link.title = text(state.segments.length === 1 ? "downloadSegment" : "downloadAll");
     link.href = `${exportAddress}?${asked}`;
   }
 }

@@ -10,8 +10,9 @@ const AT_ONCE = 4; // requests under way at a time: a server has other work
 
 /** What the data depend on: while it stays the same, nothing need be fetched. */
 export function dataKey(state) {
-  const { loader, range, from, to, segments, aggregation, bucket, compare, limit } = state;
-  return JSON.stringify([loader, range, from, to, segments, aggregation, bucket, compare, limit]);
+  const { loader, range, from, to, segments, aggregation, bucket, compare, limit, column } = state;
+  const asked = [loader, range, from, to, segments, aggregation, bucket, compare, limit, column];
+  return JSON.stringify(asked);
 }
 
 /** Fetch all series of a state: {plan, answers, isCut}. Raises Refusal. */
@@ -40,7 +41,7 @@ export function modelOf(state, { plan, answers, isCut }, now) {
   let reducedFrom = 0;
   const series = answers.map(({ answer, ...one }) => {
     const found = answer.dataPoints;
-    const total = answer.totalPoints ?? found.length;
+    const total = answer.pointsBefore;
     const thinned = thinnedBy(total, found.length);
     const drawn = withGaps(found, state.column, plan.step, { shift: one.shift, thinned });
     if (thinned > 1) reducedFrom += total;

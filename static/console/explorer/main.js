@@ -43,7 +43,8 @@ function change(values) {
   clearTimeout(settling);
   state = { ...state, ...values };
   if (before !== dataKey(state)) point = null;
-  history.pushState(null, "", location.pathname + format(state));
+  const query = format(state);
+  if (query !== location.search) history.pushState(null, "", location.pathname + query);
   show();
 }
 
@@ -253,3 +254,4 @@ window.addEventListener("popstate", () => {
 });
 fillChoices(root);
 show();
+if (!state.loader) pickLoader.focus();

@@ -61,8 +61,7 @@ export function segmentPicker(root, getState, change) {
   box.closed = () => (input.value = "");
   const show = (state) => {
     input.disabled = !state.loader;
-    const isFull = state.segments.length >= MOST_SEGMENTS;
-    input.placeholder = text(isFull ? "segmentsFull" : state.segments.length ? "segmentsAdd" : "segmentsAll");
+    input.placeholder = text(placeholder(state));
     chosen.replaceChildren(...state.segments.map((code) => chip(names.get(code) || code, () => toggle(code))));
   };
   return {
@@ -70,6 +69,12 @@ export function segmentPicker(root, getState, change) {
     focus: () => input.focus(),
     learn: (code, name) => names.set(code, name),
   };
+}
+
+function placeholder({ segments, aggregation }) {
+  if (segments.length >= MOST_SEGMENTS) return "segmentsFull";
+  if (segments.length > 0) return "segmentsAdd";
+  return aggregation === "raw" ? "segmentsFrequent" : "segmentsAll";
 }
 
 function chip(name, remove) {

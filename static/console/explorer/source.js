@@ -44,6 +44,8 @@ export function queryOf(state, plan, segmentCode, shift = 0) {
   if (plan.bucket) asked.set("bucket", plan.bucket);
   if (segmentCode) asked.set("segmentCode", segmentCode);
   if (state.aggregation === "raw") asked.set("limit", state.limit);
+  // Where points are reduced, so that the column that is drawn keeps its shape.
+  asked.set("value", state.column);
   return asked;
 }
 

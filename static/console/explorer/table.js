@@ -3,7 +3,7 @@
 import { count, text, value } from "./texts.js";
 import { inUtc, shown } from "./times.js";
 
-const AT_ONCE = 100;
+const AT_ONCE = 50;
 
 /** Show the newest points of the shown part, and a button for more. */
 export function fillTable(root, model, part) {
