@@ -25,7 +25,19 @@ class Strict(serializers.Serializer[Any]):
                 raise serializers.ValidationError(
                     {name: [f"There is no {self.WHAT} {camelize(name)}."] for name in unknown}
                 )
+            self.check_types(data)
         return super().to_internal_value(data)
+
+    def check_types(self, data: dict[str, Any]) -> None:
+        """Refuse a number where a text belongs, and the like: what a program sends by mistake is
+        not to be guessed at. Raises ValidationError."""
+        wrong = {
+            name: [f"It must be {kind}."]
+            for name, value in data.items()
+            if (kind := _mistaken(self.fields[name], value))
+        }
+        if wrong:
+            raise serializers.ValidationError(wrong)
 
 
 class Parameters(Strict):
@@ -33,6 +45,9 @@ class Parameters(Strict):
     chooses the page of a list is not named here (see `core.api.pagination`)."""
 
     WHAT = "parameter"
+
+    def check_types(self, data: dict[str, Any]) -> None:
+        """All are texts."""
 
 
 class PageParameters(Parameters):
@@ -55,6 +70,28 @@ class NumberedPageParameters(Parameters):
     page_size = serializers.IntegerField(required=False, min_value=1, max_value=1000)
 
 
+_JSON_TYPES: tuple[tuple[type[serializers.Field[Any, Any, Any, Any]], type, str], ...] = (
+    (serializers.CharField, str, "a text"),
+    (serializers.ChoiceField, str, "a text"),
+    (serializers.BooleanField, bool, "true or false"),
+    (serializers.IntegerField, int, "a whole number"),
+)
+
+
+def _mistaken(field: serializers.Field[Any, Any, Any, Any], value: Any) -> str:
+    """What the value should be and is not; empty where it is, or where the field itself looks."""
+    if value is None:
+        return ""
+    if isinstance(field, serializers.ListField) and isinstance(value, list):
+        return next((kind for item in value if (kind := _mistaken(field.child, item))), "")
+    for of_field, of_value, kind in _JSON_TYPES:
+        if isinstance(field, of_field):
+            is_flag = isinstance(value, bool)
+            fits = isinstance(value, of_value) and is_flag is (of_value is bool)
+            return "" if fits else kind
+    return ""
+
+
 class Several(serializers.CharField):
     """One or several of something, by commas or by naming the parameter again."""
 
@@ -62,14 +99,19 @@ class Several(serializers.CharField):
 class SeveralIdsField(Several):
     """One or several UUIDs. Becomes a list without repetitions, in the order given."""
 
+    most = 100
+    """How many may be named."""
+
     def __init__(self, **options: Any) -> None:
-        super().__init__(max_length=37 * 100, **options)
+        super().__init__(max_length=40 * self.most, **options)
 
     def to_internal_value(self, data: Any) -> Any:
         try:
             ids = [UUID(part.strip()) for part in super().to_internal_value(data).split(",")]
         except ValueError:
             raise serializers.ValidationError("Give UUIDs, by commas.") from None
+        if len(ids) > self.most:
+            raise serializers.ValidationError(f"Name {self.most} at most.")
         return list(dict.fromkeys(ids))
 
 
@@ -77,12 +119,17 @@ class SeveralField(Several):
     """One or several of some words, by commas or by naming the parameter again; in capitals or
     not. Becomes a list without repetitions, in the order of the choices."""
 
+    most = 20
+    """How many may be named."""
+
     def __init__(self, choices: type[TextChoices] | Iterable[str], **options: Any) -> None:
         self.choices = list(choices.values if isinstance(choices, type) else choices)
-        super().__init__(max_length=500, **options)
+        super().__init__(max_length=1000, **options)
 
     def to_internal_value(self, data: Any) -> Any:
         named = super().to_internal_value(data).split(",")
+        if len(named) > self.most:
+            raise serializers.ValidationError(f"Name {self.most} at most.")
         words = {word.strip().upper() for word in named if word.strip()}
         if not words or not words <= set(self.choices):
             raise serializers.ValidationError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from django.core.exceptions import TooManyFieldsSent
 from django.db.models import Model
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.generics import ListAPIView
@@ -111,7 +112,11 @@ def _given(request: Request, parameters: BaseSerializer[Any]) -> dict[str, str]:
     one value: neither of them should pass silently."""
     given, twice = {}, []
     fields = getattr(parameters, "fields", {})
-    for written, values in request.query_params.lists():
+    try:
+        named = list(request.query_params.lists())
+    except TooManyFieldsSent:
+        raise ValidationError({"parameters": ["There are too many of them."]}) from None
+    for written, values in named:
         name = underscore(written)
         if name in given or (len(values) > 1 and not isinstance(fields.get(name), Several)):
             twice.append(name)

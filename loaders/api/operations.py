@@ -69,6 +69,7 @@ CHANGE_LOADER = Operation(
     "Members that are left out stay as they are. A change of what is governed returns the loader "
     "to DRAFT at once.",
     body=LoaderBody,
+    body_is_optional=True,
     answer=LoaderAnswer,
     has_etag=True,
     takes_if_match=True,
@@ -225,6 +226,15 @@ VALIDATE_SQL = Operation(
     answer=VerdictAnswer,
 )
 
+VALIDATE_LOADER = Operation(
+    "validateLoader",
+    "Check a loader's draft",
+    body=NothingBody,
+    body_is_optional=True,
+    answer=VerdictAnswer,
+    errors=(LoaderNotFoundError, LoaderIsExternalError),
+)
+
 LIST_SOURCES = Operation("listSources", "List source databases", tag="sources")
 CREATE_SOURCE = Operation(
     "createSource",
@@ -252,6 +262,7 @@ CHANGE_SOURCE = Operation(
     "Members that are left out stay as they are. Loaders of a source that is reached in another "
     "way return to DRAFT.",
     body=SourceBody,
+    body_is_optional=True,
     answer=SourceBody,
     has_etag=True,
     takes_if_match=True,

@@ -223,11 +223,18 @@ class EndpointSchema(AutoSchema):  # type: ignore[misc] # drf-spectacular is not
     ) -> Any:
         if isinstance(field, SeveralField):
             words = {"type": "string", "enum": field.choices}
-            return {"type": "array", "items": words, "description": _SEVERAL}
+            most = {"minItems": 1, "maxItems": field.most}
+            return {"type": "array", "items": words, **most, "description": _SEVERAL}
         if isinstance(field, SeveralIdsField):
             ids = {"type": "string", "format": "uuid"}
-            return {"type": "array", "items": ids, "description": _SEVERAL}
-        return super()._map_serializer_field(field, direction, bypass_extensions)
+            most = {"minItems": 1, "maxItems": field.most}
+            return {"type": "array", "items": ids, **most, "description": _SEVERAL}
+        form: Any = super()._map_serializer_field(field, direction, bypass_extensions)
+        if isinstance(field, serializers.DecimalField) and direction == "request":
+            names = ("type", "format", "pattern")
+            text = {name: form.pop(name) for name in names if name in form}
+            form["anyOf"] = [text, {"type": "number"}]
+        return form
 
     def _get_serializer_field_meta(self, field: Any, direction: Any) -> dict[str, Any]:
         """What is left out where a person or version is missing, is null in the answer, and so is
