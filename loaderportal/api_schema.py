@@ -32,7 +32,6 @@ TAGS = {
     "locks": "Windows that workers hold or held.",
     "replicas": "Who works.",
     "governance": "What is not as it should be.",
-    "operation": "Locks and replicas.",
     "audit": "The audit trail.",
     "schema": "This document.",
 }
