@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 
 from django.conf import settings
+from django.db import OperationalError
+from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 from accounts import lockout, sessions, tokens
 from accounts.roles import Permission, User, require
@@ -50,6 +53,13 @@ FOR_EVER: dict[str, str] = {
     "loader_event_stream": "one row",
 }
 """Tables of the domain that no retention empties, and why."""
+
+
+class RetentionBusyError(TransientError):
+    """What is past its retention was held by others."""
+
+    code = "RETENTION_BUSY"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
 
 
 @dataclass(frozen=True)
@@ -184,6 +194,11 @@ def _parts(dry_run: bool, progress: Callable[[Retained, int, int], None]) -> Ite
             yield Pruned(entry, total if dry_run else _pruned(entry, total, progress))
         except PortalError as error:
             yield Pruned(entry, error=error)
+        except OperationalError as error:
+            if not isinstance(error.__cause__, LockNotAvailable | DeadlockDetected):
+                raise
+            busy = RetentionBusyError("Somebody else held the rows. What is left goes next time.")
+            yield Pruned(entry, error=busy)
 
 
 def _pruned(entry: Retained, total: int, progress: Callable[[Retained, int, int], None]) -> int:
