@@ -139,15 +139,7 @@ def retained() -> list[Retained]:
             outputs.count_expired_outputs,
             _telling(outputs.delete_expired_outputs),
         ),
-        Retained(
-            "raw captures",
-            (),
-            "files",
-            settings.RAW_CAPTURE_RETENTION if settings.RAW_CAPTURE_URL else None,
-            "LOADERPORTAL_RAW_CAPTURE_DAYS",
-            _count_captures,
-            _telling(settle_captures),
-        ),
+        *([_captures()] if settings.RAW_CAPTURE_URL else []),
         Retained(
             "gap scans",
             ("gap_scan", "gap_finding"),
@@ -210,6 +202,19 @@ def _pruned(entry: Retained, total: int, progress: Callable[[Retained, int, int]
         progress(entry, done, total)
 
     return entry.prune(tell)
+
+
+def _captures() -> Retained:
+    """Files; only where there is a place for them."""
+    return Retained(
+        "raw captures",
+        (),
+        "files",
+        settings.RAW_CAPTURE_RETENTION,
+        "LOADERPORTAL_RAW_CAPTURE_DAYS",
+        captures.count_old_files,
+        _telling(settle_captures),
+    )
 
 
 def _of_the_portal() -> list[Retained]:
@@ -308,7 +313,3 @@ def _telling(function: Callable[[], int]) -> Callable[[Tell], int]:
         return count
 
     return prune_and_tell
-
-
-def _count_captures() -> int:
-    return captures.count_old_files() if settings.RAW_CAPTURE_URL else 0
