@@ -23,7 +23,7 @@ from loaderportal.commands.apart import parser_of
 from loaderportal.commands.bench_options import EXAMPLE, OPTIONS, SIZES
 from tests.support.evidence import complete_at_once
 
-BENCHMARKS = ("writer", "memory", "gaps")
+BENCHMARKS = ("writer", "memory", "gaps", "signals")
 """Modules of this package with `benchmark(stage, sources, size)`, which yields Figures."""
 
 ON_THE_DEMO = ("api",)

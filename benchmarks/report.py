@@ -16,12 +16,13 @@ class Size:
     loaders: int
     people: int
     seconds: int
+    signals: int
 
 
-SHORT = Size(rows=250_000, runs=200, loaders=300, people=100, seconds=30)
+SHORT = Size(rows=250_000, runs=200, loaders=300, people=100, seconds=30, signals=2_000_000)
 """So much that all of it ends within six minutes on two processors that do nothing else."""
 
-FULL = Size(rows=5_000_000, runs=10_000, loaders=5_000, people=100, seconds=60)
+FULL = Size(rows=5_000_000, runs=10_000, loaders=5_000, people=100, seconds=60, signals=20_000_000)
 
 
 @dataclass(frozen=True)

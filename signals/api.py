@@ -48,8 +48,8 @@ from signals.query import (
     VALUES,
     Aggregation,
     SignalsQuery,
-    epoch_window,
 )
+from signals.ranges import epoch_window
 from signals.reduction import METHOD, ReducedBy
 
 _GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))")

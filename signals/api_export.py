@@ -20,7 +20,7 @@ from loaders.services import get_loader
 from signals.exceptions import ExportBusyError, ExportTooLargeError, QueryInvalidError
 from signals.export.service import FileFormat, export_signals
 from signals.listing import MOST_LISTED, ListedSignal, list_signals
-from signals.query import epoch_window
+from signals.ranges import epoch_window
 
 
 class RangeParameters(Parameters):

@@ -16,7 +16,7 @@ from core.api.views import Endpoint
 from loaders.exceptions import LoaderNotFoundError
 from loaders.services import get_loader
 from signals.exceptions import QueryInvalidError
-from signals.query import epoch_window
+from signals.ranges import epoch_window
 from signals.segment_search import (
     MOST_SEGMENTS,
     FoundSegment,

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta, timezone, tzinfo
+from datetime import timedelta, tzinfo
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from core.window import Window
+from loaders.definition import source_zone
 from loaders.models import Loader
+from loaders.source_time import SourceZone
 from signals.points import NO_SEGMENT, Points, fetch_points
 from signals.rollups import LARGEST_SUM, WIDTH, ceil, count, floor
 
 _DAY = timedelta(days=1)
+_MINUTE = timedelta(minutes=1)
 _BOUNDED = f"CASE WHEN abs(sum_val) > {LARGEST_SUM} THEN 'Infinity' ELSE sum_val END"
 _COUNTED = "CASE WHEN sum_val IS NOT NULL THEN value_count END"
 _SIGNALS = f"""
@@ -117,7 +119,7 @@ class Buckets:
     def _rollups_serve(self) -> bool:
         if self.bucket is not Bucket.DAY:
             return self.bucket.width >= WIDTH
-        return has_whole_quarters(zone_of(self.loader), self.window)
+        return has_whole_quarters(_zone(self.loader).rules, self.window)
 
     def _begin(self) -> tuple[str, list[Any]]:
         """The expression for the beginning of the bucket that `at` lies in."""
@@ -127,19 +129,20 @@ class Buckets:
 
 
 def zone_name(loader: Loader) -> str:
-    """PostgreSQL's name of the loader's zone; its POSIX offsets count as ours do, west of UTC."""
-    if loader.time_zone:
-        return loader.time_zone
-    minutes = _minutes(loader)
+    """PostgreSQL's name of the zone that the loader's days are of: its own, else its source's, else
+    UTC. In the name of an offset, west of UTC is positive."""
+    zone = _zone(loader)
+    offset = zone.rules.utcoffset(None)
+    if offset is None:
+        return zone.name
+    minutes = -offset // _MINUTE
     sign = "-" if minutes < 0 else "+"
     return f"UTC{sign}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
 
 
-def zone_of(loader: Loader) -> tzinfo:
-    """The same zone, for Python."""
-    if loader.time_zone:
-        return ZoneInfo(loader.time_zone)
-    return timezone(timedelta(minutes=-_minutes(loader)))
+def _zone(loader: Loader) -> SourceZone:
+    source = loader.source_database
+    return source_zone(loader.time_zone, loader.offset_hours, source.time_zone if source else "")
 
 
 def has_whole_quarters(zone: tzinfo, window: Window) -> bool:
@@ -151,7 +154,3 @@ def has_whole_quarters(zone: tzinfo, window: Window) -> bool:
             return False
         at += _DAY
     return True
-
-
-def _minutes(loader: Loader) -> int:
-    return round(float(loader.offset_hours or 0) * 60)

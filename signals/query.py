@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -13,7 +13,6 @@ from psycopg.errors import QueryCanceled
 from core.api.json import camelize
 from core.window import Window
 from loaders.models import Loader
-from loaders.rules import EARLIEST, LATEST
 from signals.buckets import Bucket, Buckets
 from signals.exceptions import QueryInvalidError, QueryTimeoutError
 from signals.points import VALUE_NAMES, Points
@@ -158,15 +157,3 @@ def _too_many(standing: int) -> QueryInvalidError:
         f"About {standing:,} signals stand in the range, too many to be looked at one by one. Ask "
         "for less time, or for totals of all segments in buckets of 15m or more."
     )
-
-
-def epoch_window(from_epoch: int, to_epoch: int) -> Window:
-    """The range between two epoch seconds. Raises QueryInvalidError for an empty one, and for one
-    outside the years that a loader can load."""
-    if not EARLIEST.timestamp() <= from_epoch < to_epoch <= LATEST.timestamp():
-        if from_epoch >= to_epoch:
-            raise QueryInvalidError("fromEpoch must be less than toEpoch.")
-        raise QueryInvalidError(
-            "fromEpoch and toEpoch are seconds since 1970, up to the year 2200."
-        )
-    return Window(*(datetime.fromtimestamp(second, UTC) for second in (from_epoch, to_epoch)))

@@ -23,6 +23,7 @@ LARGEST_SUM = "1e290"
 """A larger sum_val makes the total infinite instead of an error, as may be asked of any number of
 signals: so many of at most this size as a table can hold stay finite."""
 
+_PART = timedelta(days=31)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LARGEST_COUNT = 2**63 - 1
 
@@ -125,6 +126,15 @@ def signals_within(loader_code: str, window: Window) -> int:
 
 
 def _recompute(loader_code: str, buckets: Window) -> None:
-    """The buckets of the window, whose bounds are theirs."""
+    """The buckets of the window, whose bounds are theirs; a part at a time, whose totals find room
+    in the memory that a statement may take."""
     with connection.cursor() as cursor:
-        cursor.execute(_REBUILD, {"code": loader_code, "start": buckets.start, "end": buckets.end})
+        # The planner knows nothing of rows that this transaction wrote: it takes them for few, and
+        # would sort a million of them on disk to group them.
+        cursor.execute("SET LOCAL enable_sort = off")
+        start = buckets.start
+        while start < buckets.end:
+            end = min(start + _PART, buckets.end)
+            cursor.execute(_REBUILD, {"code": loader_code, "start": start, "end": end})
+            start = end
+        cursor.execute("SET LOCAL enable_sort TO DEFAULT")

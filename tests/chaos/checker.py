@@ -157,6 +157,7 @@ class Checker:
             *self._history(plan),
             *self._coverage(plan),
             *self._counts(plan),
+            *self._rollups(plan),
         ):
             yield f"{plan.code} ({plan.kind}, {plan.strategy}, {plan.policy}): {fault}"
 
@@ -252,6 +253,30 @@ class Checker:
             if left != right:
                 yield f"{what}: {left} and {right}"
 
+    def _rollups(self, plan: Plan) -> Iterator[str]:
+        """Each quarter of an hour that is rolled up says what its signals say, but for the last
+        bits of a sum; and there is one for each that has signals."""
+        for quarter, stands, should in self._ask(_ROLLUPS, plan.code):
+            yield f"the rollup at {quarter} says {stands}, and its signals {should}"
+
+
+_ROLLUPS = """
+SELECT coalesce(r.bucket_start, s.quarter), r::text, s::text
+FROM (SELECT * FROM signals.signals_rollup WHERE loader_code = %(code)s) r
+FULL JOIN (
+    SELECT to_timestamp(floor(extract(epoch FROM load_time_stamp) / 900) * 900) AS quarter,
+        count(*) AS signals, sum(rec_count) AS rec_count, max(max_val) AS max_val,
+        min(min_val) AS min_val, sum(sum_val::numeric) AS sum_val,
+        sum(value_count) FILTER (WHERE sum_val IS NOT NULL) AS value_count,
+        sum(sum_val::numeric) FILTER (WHERE value_count IS NOT NULL) AS counted_sum
+    FROM signals.signals_history WHERE loader_code = %(code)s GROUP BY 1
+) s ON s.quarter = r.bucket_start
+WHERE (r.signals, r.rec_count, r.value_count, r.max_val, r.min_val)
+    IS DISTINCT FROM (s.signals, s.rec_count, s.value_count, s.max_val, s.min_val)
+OR (r.sum_val IS NULL) <> (s.sum_val IS NULL) OR abs(r.sum_val::numeric - s.sum_val) > 1e-6
+OR (r.counted_sum IS NULL) <> (s.counted_sum IS NULL)
+OR abs(r.counted_sum::numeric - s.counted_sum) > 1e-6
+"""
 
 _SAME = {
     "signals, and rows loaded less rows purged by successful runs": (

@@ -95,6 +95,7 @@ PLANTED = (
 )
 FOUND = (
     "differ:",
+    "the rollup at",
     "missing, such as",
     "coverage ends at",
     "events of runs, and runs:",

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from benchmarks import gaps, memory, time_line, writer
+from benchmarks import gaps, memory, signals, time_line, writer
 from benchmarks.readings import many, one
 from benchmarks.stage import Stage
 from tests.portal_database import PortalDatabase
@@ -63,3 +63,18 @@ def test_a_scan_for_gaps_over_a_hundred_loaders_is_quick_and_small(
     assert (said["gaps"], said["lost"]) == (65, 25)
     assert said["seconds"] < gaps.SCAN_SECONDS / (1 if FULL else 3), said
     assert said["megabytes"] < gaps.SCAN_MEGABYTES, said
+
+
+def test_a_query_of_many_signals_is_quick(
+    committed_db: PortalDatabase, postgres_source: SourceServer
+) -> None:
+    """Limits of `make bench` are for a million raw signals."""
+    stage = Stage(committed_db, postgres_source)
+    signals.make(stage, 2_000_000 if FULL else 60_000)
+    raw = signals.ask(stage, signals.FIRST, limit="10000")
+    assert raw.answer["reduced"]
+    assert 9_000 <= len(raw.answer["dataPoints"]) <= 10_000
+    assert raw.cold < signals.COLD_SECONDS
+    year = signals.ask(stage, signals.YEAR, aggregation="avg", bucket="1h")
+    assert year.cold * 1e3 < 5 * signals.YEAR_MILLISECONDS
+    assert max(raw.cached, year.cached) * 1e3 < 5 * signals.CACHED_MILLISECONDS

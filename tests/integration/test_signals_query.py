@@ -14,6 +14,7 @@ from rest_framework.test import APIClient
 from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.roles import Role
+from loaders.models import SourceDatabase
 from signals import query as limits
 from tests.support.people import person
 from tests.support.signal_rows import (
@@ -118,7 +119,8 @@ def test_a_bucket_says_what_its_signals_say() -> None:
         ("UTC", {}),
         (timedelta(hours=5, minutes=30), {"offset_hours": -5.5}),
         (timedelta(hours=-4), {"offset_hours": 4}),
-        (timedelta(hours=3, minutes=20), {"offset_hours": -3.33}),
+        (timedelta(hours=3, minutes=6), {"offset_hours": -3.1}),
+        ("Asia/Tehran", {"of_source": "Asia/Tehran"}),
     ],
 )
 def test_a_day_is_one_of_the_loaders_zone(zone: str | timedelta, loader: dict[str, Any]) -> None:
@@ -128,6 +130,8 @@ def test_a_day_is_one_of_the_loaders_zone(zone: str | timedelta, loader: dict[st
         local = at.astimezone(ZoneInfo(zone))
         return local.replace(hour=0, minute=0, second=0, microsecond=0)
 
+    if of_source := loader.get("of_source"):
+        loader = {"source_database": SourceDatabase.objects.create(time_zone=of_source)}
     answer = reader(**loader).ask(aggregation="sum", bucket="1d")
     assert told(answer["dataPoints"]) == close_to(totals(INSIDE, day_of))
 
@@ -173,6 +177,16 @@ def test_fractions_of_a_second_are_told() -> None:
     put("SENSORS", [Signal(FROM + timedelta(milliseconds=250), segment(1))])
     (point,) = Reader().ask()["dataPoints"]
     assert point["timestamp"] == FROM.timestamp() + 0.25
+
+
+def test_signals_between_seconds_are_found_again_when_they_are_reduced() -> None:
+    make_external("SENSORS")
+    put("SENSORS", some_signals(FROM, 300, timedelta(seconds=7, microseconds=333_333)))
+    viewer = Reader()
+    every = viewer.ask()["dataPoints"]
+    kept = viewer.ask(limit=100)["dataPoints"]
+    assert 90 <= len(kept) <= 100
+    assert all(point in every for point in kept)
 
 
 VALUES = ("recCount", "valueCount", "sumVal", "avgVal", "maxVal", "minVal")

@@ -10,7 +10,7 @@ from math import fsum
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 
 from core.window import Window
 from loaders.models import Loader, LoaderState
@@ -49,8 +49,9 @@ def make_external(code: str, **values: Any) -> Loader:
 def put(code: str, signals: Sequence[Signal]) -> None:
     """Write signals, and the rollups over them, as a commit does."""
     first, last = min(s.at for s in signals), max(s.at for s in signals)
-    insert(code, signals)
-    rebuild(loader_code=code, window=Window(first, last + timedelta(microseconds=1)))
+    with transaction.atomic():
+        insert(code, signals)
+        rebuild(loader_code=code, window=Window(first, last + timedelta(microseconds=1)))
 
 
 def insert(code: str, signals: Iterable[Signal]) -> None:
