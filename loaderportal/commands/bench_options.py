@@ -21,7 +21,7 @@ SIZES = {
     "loaders": "loaders of a scan for gaps",
     "people": "users at the API",
     "seconds": "how long they ask",
-    "signals": "signals that queries read",
+    "signals": "signals of a query",
 }
 """How much is asked of the benchmarks, by the names of `benchmarks.report.Size`."""
 
