@@ -72,7 +72,7 @@ def test_the_rows_of_a_run_are_kept_as_they_were_sent(source: SourceServer, plac
     assert files(place) == [path]
     size = (place / path).stat().st_size
     assert history.capture == {"path": path, "rows": 2, "bytes": size}
-    assert set(history.metadata["phases"]) == {"connect", "purge", "load", "capture"}
+    assert set(history.metadata["phases"]) == {"connect", "purge", "load", "rollup", "capture"}
     table = pq.read_table(place / path)
     assert table.num_columns == COLUMNS
     assert {row["segment_1"]: (row["segment_2"], row["sum_val"]) for row in lower(table)} == {
