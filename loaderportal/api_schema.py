@@ -14,6 +14,8 @@ are refused with 422.
 
 Errors are problem documents (RFC 9457) with a stable `code`; docs/error_codes.md lists all codes.
 A method that an address does not have is answered 405 with `Allow`.
+
+Later releases may add members and enumerated values to answers: leave aside what you don't know.
 """
 TAGS = {
     "auth": "Sign in and out.",
