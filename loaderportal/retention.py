@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 
 from django.conf import settings
+from django.db import OperationalError
+from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 from accounts import lockout, sessions, tokens
 from accounts.roles import Permission, User, require
@@ -50,6 +53,13 @@ FOR_EVER: dict[str, str] = {
     "loader_event_stream": "one row",
 }
 """Tables of the domain that no retention empties, and why."""
+
+
+class RetentionBusyError(TransientError):
+    """What is past its retention was held by others."""
+
+    code = "RETENTION_BUSY"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
 
 
 @dataclass(frozen=True)
@@ -129,15 +139,7 @@ def retained() -> list[Retained]:
             outputs.count_expired_outputs,
             _telling(outputs.delete_expired_outputs),
         ),
-        Retained(
-            "raw captures",
-            (),
-            "files",
-            settings.RAW_CAPTURE_RETENTION if settings.RAW_CAPTURE_URL else None,
-            "LOADERPORTAL_RAW_CAPTURE_DAYS",
-            _count_captures,
-            _telling(settle_captures),
-        ),
+        *([_captures()] if settings.RAW_CAPTURE_URL else []),
         Retained(
             "gap scans",
             ("gap_scan", "gap_finding"),
@@ -184,6 +186,11 @@ def _parts(dry_run: bool, progress: Callable[[Retained, int, int], None]) -> Ite
             yield Pruned(entry, total if dry_run else _pruned(entry, total, progress))
         except PortalError as error:
             yield Pruned(entry, error=error)
+        except OperationalError as error:
+            if not isinstance(error.__cause__, LockNotAvailable | DeadlockDetected):
+                raise
+            busy = RetentionBusyError("Somebody else held the rows. What is left goes next time.")
+            yield Pruned(entry, error=busy)
 
 
 def _pruned(entry: Retained, total: int, progress: Callable[[Retained, int, int], None]) -> int:
@@ -195,6 +202,19 @@ def _pruned(entry: Retained, total: int, progress: Callable[[Retained, int, int]
         progress(entry, done, total)
 
     return entry.prune(tell)
+
+
+def _captures() -> Retained:
+    """Files; only where there is a place for them."""
+    return Retained(
+        "raw captures",
+        (),
+        "files",
+        settings.RAW_CAPTURE_RETENTION,
+        "LOADERPORTAL_RAW_CAPTURE_DAYS",
+        captures.count_old_files,
+        _telling(settle_captures),
+    )
 
 
 def _of_the_portal() -> list[Retained]:
@@ -293,7 +313,3 @@ def _telling(function: Callable[[], int]) -> Callable[[Tell], int]:
         return count
 
     return prune_and_tell
-
-
-def _count_captures() -> int:
-    return captures.count_old_files() if settings.RAW_CAPTURE_URL else 0

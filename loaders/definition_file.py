@@ -55,6 +55,7 @@ SEPARATOR = "---\n"
 """Between several definitions in one text."""
 
 _DEEPEST = 4
+_TIMESTAMP = "tag:yaml.org,2002:timestamp"
 _CODE = "loaderCode"
 _KEY = re.compile(r"[A-Za-z_]{1,40}")
 
@@ -127,8 +128,13 @@ def from_yaml(text: str) -> list[WrittenDefinition]:
 
 
 class _Reader(yaml.SafeLoader):
-    """Plain data only: no tags beyond YAML's own, no anchors, no nesting that none would need."""
+    """Plain data only: no tags beyond YAML's own, no anchors, no nesting that none would need. A
+    time is a text, quoted or not, as it is in JSON."""
 
+    yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != _TIMESTAMP]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
     _depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
@@ -178,7 +184,7 @@ def _definition(reader: _Reader, node: yaml.Node | None) -> WrittenDefinition:
 def _value(reader: _Reader, name: str, node: yaml.Node) -> Any:
     try:
         return reader.construct_object(node, deep=True)
-    except (ValueError, OverflowError):  # a date such as 2026-02-30, a number such as 0b
+    except (ValueError, OverflowError):  # such as !!int many
         raise _malformed(node.start_mark.line + 1, "This value can't be read.", name) from None
 
 
@@ -204,7 +210,7 @@ def _block(text: str) -> str:
     body = text.rstrip("\n")
     ends = len(text) - len(body)
     chomping = "-" if ends == 0 else "" if ends == 1 and body else "+"
-    indicator = "2" if text[:1] in {" ", "\n"} else ""
+    indicator = "2" if text.lstrip("\n").startswith(" ") else ""
     lines = [f"  {line}" if line else "" for line in body.split("\n")]
     return f"|{indicator}{chomping}\n" + "\n".join(lines) + "\n" * max(ends, 1)
 

@@ -274,4 +274,5 @@ def _sentence(found: _Found, report: ImportReport, call: Call) -> str:
         return f"Imported: {len(done)} of {len(report.results)}; the others are as they were."
     if call.options["dry_run"]:
         return "A dry run: nothing was changed."
-    return f"Nothing was imported: {len(found.problems)} problems."
+    count = len(found.problems)
+    return f"Nothing was imported: {count} {'problem' if count == 1 else 'problems'}."

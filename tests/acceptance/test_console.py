@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from accounts.roles import Role
+from accounts.tokens import create_token
 from loaders.models import ApprovalStatus, Loader, SourceDatabase
 from loaders.services import submit, update_loader
 from tests.portal_database import PortalDatabase
@@ -206,3 +207,33 @@ def test_an_admin_gives_a_person_a_role(visit: Visit, scene: Scene) -> None:
     admin.page.select_option("#id_role", "approver")
     admin.click(admin.page.locator("#submit-row button[name=_save]"))
     assert [group.name for group in newcomer.groups.all()] == ["approver"]
+
+
+def test_operations_of_the_api_are_tried_out_in_the_session_or_with_a_token(
+    visit: Visit, scene: Scene, site: Site
+) -> None:
+    visitor = visit(scene.people.operator)
+    page = visitor.page
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    visitor.click(page.locator('a[href^="/api/docs"]').first)
+
+    def answer_of(operation: str) -> str:
+        page.goto(f"{site.address}/api/docs/#/{operation}")
+        page.reload()  # the address differs behind its # only
+        page.get_by_role("button", name="Try it out").click()
+        page.get_by_role("button", name="Execute").click()
+        page.locator(".live-responses-table .response-col_status").first.wait_for()
+        return visitor.text(".live-responses-table")
+
+    assert "operator-person" in answer_of("auth/getMe")
+    assert '"isValid": true' in answer_of("sql/validateSql")  # a POST: by the page's CSRF token
+    token = create_token(actor=scene.people.operator, name="trial", role="viewer").text
+    page.get_by_role("button", name="Authorize").first.click()
+    page.locator(".auth-container input").first.fill(token)
+    page.locator(".auth-container button.authorize").first.click()
+    page.get_by_role("button", name="Close").first.click()
+    page.get_by_role("button", name="Execute").click()
+    page.locator("text=lpt_").first.wait_for()
+    assert '"isValid": true' in visitor.text(".live-responses-table")
+    assert {url.split("/")[2] for url in asked} == {site.address.removeprefix("http://")}

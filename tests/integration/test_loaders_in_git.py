@@ -168,7 +168,8 @@ def test_a_refused_file_is_told_by_name_line_and_key_and_nothing_is_imported(
     (tmp_path / "GOOD.yaml").write_text(good.replace("ORDERS", "GOOD_ONE"))
     for changed, key, said in (
         (("sourceDatabase: SHOP", "sourceDatabase: ELSEWHERE"), "sourceDatabase", "no source"),
-        (("grainSeconds: 60", "grainSeconds: sixty"), "grainSeconds", "integer"),
+        (("grainSeconds: 60", "grainSeconds: sixty"), "grainSeconds", "whole number"),
+        (("endAt: null", "endAt: 2026-02-30"), "endAt", "format"),
         (("grainSeconds: 60", "grainSeconds: 61"), "grainSeconds", "divide a day"),
         (("tags: []", "tags: [Not Good]"), "tags", "small letters"),
         (("kind: SQL", "kind: EXTERNAL"), "loaderSql", "reads no source"),
@@ -210,8 +211,9 @@ def test_what_a_file_leaves_out_stays_as_it_is(
     people: People, loader: Loader, tmp_path: Path
 ) -> None:
     file = tmp_path / "some.yml"
-    file.write_text("loaderCode: ORDERS\ndomain: Sales\n")
+    file.write_text("loaderCode: ORDERS\ndomain: Sales\nstartAt: 2026-01-31T10:00:00Z\n")
     assert manage("loader", "import", str(file), as_user=people.operator).code == 0
     changed = Loader.objects.get()
+    assert changed.start_at == datetime(2026, 1, 31, 10, tzinfo=UTC)
     assert (changed.domain, changed.owning_team, changed.enabled) == ("Sales", "Shop", True)
     assert changed.loader_sql == loader.loader_sql

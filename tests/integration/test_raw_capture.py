@@ -21,6 +21,7 @@ from execution.exceptions import CaptureFailedError
 from execution.maintenance.jobs import settle_captures
 from execution.models import LoadHistory, RunStatus
 from execution.services import request_cancel
+from loaderportal.retention import retained
 from loaders.exceptions import ValidationFailedError
 from loaders.models import LoaderState
 from loaders.services import submit, update_loader
@@ -71,7 +72,7 @@ def test_the_rows_of_a_run_are_kept_as_they_were_sent(source: SourceServer, plac
     assert files(place) == [path]
     size = (place / path).stat().st_size
     assert history.capture == {"path": path, "rows": 2, "bytes": size}
-    assert set(history.metadata["phases"]) == {"connect", "purge", "load", "capture"}
+    assert set(history.metadata["phases"]) == {"connect", "purge", "load", "rollup", "capture"}
     table = pq.read_table(place / path)
     assert table.num_columns == COLUMNS
     assert {row["segment_1"]: (row["segment_2"], row["sum_val"]) for row in lower(table)} == {
@@ -357,7 +358,10 @@ def test_files_past_their_days_are_deleted_and_strange_ones_stay(
         plant(month, uuid7(), ".parquet.bak", timedelta(days=400)),
         plant(month.parent, uuid7(), ".parquet", timedelta(days=400)),
     ]
+    (entry,) = [one for one in retained() if one.name == "raw captures"]
+    assert entry.count() == 1
     assert settle_captures() == 1
+    assert entry.count() == 0
     names = sorted(path.name for path in month.parent.rglob("*") if path.is_file())
     assert names == sorted(kept)
 

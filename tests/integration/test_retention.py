@@ -331,6 +331,21 @@ def test_one_table_that_is_busy_keeps_no_other_waiting(
     assert not LoadHistory.objects.exists()
 
 
+def test_rows_that_others_hold_are_left_for_the_next_time(committed_db: PortalDatabase) -> None:
+    people = People()
+    hand = ByHand(make_loader(people, make_source(people), "ORDERS_HOURLY"))
+    age(hand.fail(0, 1))
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '100ms'")
+    with psycopg.connect(committed_db.url()) as other:
+        other.execute("SELECT FROM loader.load_history FOR UPDATE")
+        outcome = manage("prune", "--json")
+    (error,) = [one["error"] for one in outcome.document()["results"] if one["error"]]
+    assert (outcome.code, error["code"]) == (7, "RETENTION_BUSY")
+    assert manage("prune").code == 0
+    assert not LoadHistory.objects.exists()
+
+
 def test_progress_is_told_on_standard_error_only(people: People, hand: ByHand) -> None:
     make_old_things(people, hand)
     outcome = manage("prune")

@@ -69,12 +69,18 @@ def test_the_sql_is_a_literal_block_and_each_setting_a_line() -> None:
     assert '"SELECT 1\\r\\nFROM t"' in to_yaml({"loaderSql": "SELECT 1\r\nFROM t"})
 
 
+def test_times_are_texts_and_numbers_numbers() -> None:
+    (written,) = from_yaml("loaderCode: ABC\nstartAt: 2026-01-31T10:00:00Z\nrowCap: 5\n")
+    assert written.values["startAt"] == "2026-01-31T10:00:00Z"
+    assert written.values["rowCap"] == 5
+
+
 @pytest.mark.parametrize(
     ("text", "line", "field", "message"),
     [
         ("loaderCode: ABC\ngrain: 60\n", 2, "grain", "no such key"),
         ("loaderCode: ABC\nloaderCode: ABD\n", 2, "loaderCode", "second time"),
-        ("loaderCode: ABC\nstartAt: 2026-02-30\n", 2, "startAt", "can't be read"),
+        ("loaderCode: ABC\nrowCap: !!int many\n", 2, "rowCap", "can't be read"),
         ("loaderCode: ABC\ntags: [a\n", 3, "", "not YAML"),
         (
             "loaderCode: ABC\nloaderSql: |\n  SELECT 1\nFROM a_table: x\n",
