@@ -107,6 +107,11 @@ def _import_all(package: str) -> None:
 
 def _kinds(base: type[PortalError]) -> Iterator[type[PortalError]]:
     for kind in base.__subclasses__():
-        if kind not in _BASES and "code" in {n for c in kind.__mro__[:-1] for n in vars(c)}:
+        is_ours = kind.__module__.partition(".")[0] in APPS
+        if (
+            is_ours
+            and kind not in _BASES
+            and "code" in {n for c in kind.__mro__[:-1] for n in vars(c)}
+        ):
             yield kind
         yield from _kinds(kind)

@@ -38,8 +38,11 @@ RUN = "LOADERPORTAL_TEST_RUN"
 
 
 def pytest_configure() -> None:
-    """Passwords of tests are hashed fast, in a form that portal processes can read too."""
+    """Passwords of tests are hashed fast, in a form that portal processes can read too. Clients in
+    this process ask for no static files: each would look through all of them before its first
+    request."""
     settings.PASSWORD_HASHERS = ["tests.support.people.FastHasher"]
+    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "whitenoise" not in name]
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist starts its workers, which inherit the environment

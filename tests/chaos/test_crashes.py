@@ -35,7 +35,7 @@ HOURS = 24 * (10 if IS_FULL else 5)
 LONGEST_POLL_GAP = 30.0
 SPEED = 0.05
 """Seconds that the source takes over each window."""
-SLOWED = 5.0
+SLOWED = 2.5
 """The same while a victim that runs loaders is killed, so that the kill meets a run under way."""
 
 
@@ -144,7 +144,7 @@ VICTIMS: dict[str, Callable[[ReplicaProcess], int | None]] = {
 }
 
 
-SHORT = ["an idle exec worker", "the exec monitor", "the exec cluster", "the poll worker"]
+SHORT = ["an idle exec worker", "the exec monitor", "the exec cluster"]
 """The others are killed by the chaos suite, and all of them one by one in the full form."""
 
 IN_MID_RUN = {"a busy exec worker", "the exec cluster"}

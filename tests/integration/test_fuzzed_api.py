@@ -1,7 +1,7 @@
 """Schemathesis, with all of its checks, over every operation of the API.
 
 `make test` sends what the document's examples and bounds ask for, some 40 requests an operation,
-and ten at random besides as an administrator; `make test-full` a thousand at random as each role.
+and five at random besides as an administrator; `make test-full` a thousand at random as each role.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.support.fuzzing import Known, fuzz, requests_of_one_transaction
 from tests.support.place import Place
 
 IS_FULL = os.environ.get("LOADERPORTAL_TEST_FULL") == "1"
-EXAMPLES = 1000 if IS_FULL else 10
+EXAMPLES = 1000 if IS_FULL else 5
 ROLES = list(Role) if IS_FULL else [Role.ADMIN]
 PATHS = sorted(
     f"/{template_of(str(pattern.pattern))}"

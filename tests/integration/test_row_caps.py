@@ -74,5 +74,5 @@ def test_a_grain_over_the_cap_fails_and_shows_nothing(
 
 def test_where_the_time_went_is_told(committed_db: None, postgres_source: SourceServer) -> None:
     phases = scene_with(postgres_source, cap=18).run().metadata["phases"]
-    assert set(phases) == {"connect", "purge", "load"}
+    assert set(phases) == {"connect", "purge", "load", "rollup"}
     assert all(milliseconds >= 0 for milliseconds in phases.values())
