@@ -1,7 +1,7 @@
 """Schemathesis, with all of its checks, over every operation of the API.
 
 `make test` sends, as an administrator, what the document's examples and bounds ask for (of more
-than 40 requests an operation every fifth) and five at random besides; `make test-full` all of it
+than 20 requests an operation every fifth) and five at random besides; `make test-full` all of it
 and a thousand at random, as each role.
 """
 
@@ -27,7 +27,7 @@ from tests.support.place import Place
 
 IS_FULL = os.environ.get("LOADERPORTAL_TEST_FULL") == "1"
 EXAMPLES = 1000 if IS_FULL else 5
-THINS_AFTER = 10**6 if IS_FULL else 40
+THINS_AFTER = 10**6 if IS_FULL else 20
 ROLES = list(Role) if IS_FULL else [Role.ADMIN]
 PATHS = sorted(
     f"/{template_of(str(pattern.pattern))}"
