@@ -61,6 +61,21 @@ def span_text(span: timedelta | None) -> str:
     return " ".join(parts[:2]) or "0 s"
 
 
+def ago_text(instant: datetime, now: datetime) -> str:
+    """How far an instant lies from now: `4 min ago`, `in 2 h`, `now` within a second."""
+    away = now - instant
+    if abs(away) < timedelta(seconds=1):
+        return "now"
+    text = span_text(abs(away)).split(" ")
+    rough = " ".join(text[:2])  # the greatest unit is enough beside the instant itself
+    return f"{rough} ago" if away > timedelta(0) else f"in {rough}"
+
+
+def stacked(text: object, below: object) -> SafeString:
+    """A cell's value, and in smaller letters below it what makes it exact."""
+    return format_html('{}<small class="lp-sub">{}</small>', text, below)
+
+
 def number_text(number: int | None) -> str:
     """A whole number with separators."""
     return NOTHING if number is None else f"{number:,}"
