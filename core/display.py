@@ -62,18 +62,20 @@ def span_text(span: timedelta | None) -> str:
 
 
 def ago_text(instant: datetime, now: datetime) -> str:
-    """How far an instant lies from now: `4 min ago`, `in 2 h`, `now` within a second."""
-    away = now - instant
-    if abs(away) < timedelta(seconds=1):
-        return "now"
-    text = span_text(abs(away)).split(" ")
-    rough = " ".join(text[:2])  # the greatest unit is enough beside the instant itself
-    return f"{rough} ago" if away > timedelta(0) else f"in {rough}"
+    """How far an instant lies from now, in its greatest unit: `4 min ago`, `in 2 h`, `now`."""
+    seconds = int(abs(now - instant).total_seconds())
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
+        if seconds >= size:
+            text = f"{seconds // size:,} {unit}"
+            return f"{text} ago" if now > instant else f"in {text}"
+    return "now"
 
 
 def stacked(text: object, below: object) -> SafeString:
     """A cell's value, and in smaller letters below it what makes it exact."""
-    return format_html('{}<small class="lp-sub">{}</small>', text, below)
+    return format_html(
+        '<span class="lp-stack">{}<small class="lp-sub">{}</small></span>', text, below
+    )
 
 
 def number_text(number: int | None) -> str:

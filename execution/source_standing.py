@@ -29,7 +29,7 @@ class SourceStanding(TextChoices):
     HELD = "HELD", "Left alone"
     FAILING = "FAILING", "Failing"
     UNTRIED = "UNTRIED", "Not asked yet"
-    ANSWERS = "ANSWERS", "Answers"
+    ANSWERS = "ANSWERS", "Answering"
 
 
 def with_standing(sources: QuerySet[SourceDatabase]) -> QuerySet[Any]:

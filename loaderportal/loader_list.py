@@ -61,7 +61,7 @@ class LoaderRowsAdmin(LoaderPageAdmin):
     """Loaders: list and page."""
 
     list_display = (
-        "loader_code",
+        "code",
         "state_shown",
         "lag",
         "last_run",
@@ -69,7 +69,6 @@ class LoaderRowsAdmin(LoaderPageAdmin):
         "durations",
         "week",
         "owner",
-        "source_database",
     )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[LoaderRowsChangeList]:

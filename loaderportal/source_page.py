@@ -81,13 +81,10 @@ class SourcePageAdmin(SourceDatabaseAdmin):
         "db_code",
         "standing_shown",
         "answered",
-        "account",
+        "account_shown",
         "loaders_shown",
         "locks_shown",
-        "kind",
-        "address",
-        "db_name",
-        "user_name",
+        "database",
         "environment",
     )
     list_filter = (SourceStandingFilter, *SourceDatabaseAdmin.list_filter)
@@ -121,6 +118,17 @@ class SourcePageAdmin(SourceDatabaseAdmin):
     def answered(self, source: Any) -> SafeString | str:
         at = source.answered_at
         return "Never" if at is None else stacked(ago_text(at, timezone.now()), instant_text(at))
+
+    @admin.display(description="Account", ordering="read_only_verdict")
+    def account_shown(self, source: SourceDatabase) -> SafeString:
+        """What it may do, and its name."""
+        return stacked(self.account(source), source.user_name or NOTHING)
+
+    @admin.display(description="Database", ordering="host")
+    def database(self, source: SourceDatabase) -> SafeString:
+        """Kind, name and address."""
+        name = f"{self.kind(source)} {source.db_name}".strip()
+        return stacked(name, self.address(source))
 
     @admin.display(description="Loaders", ordering="loader_count")
     def loaders_shown(self, source: Any) -> SafeString | str:

@@ -81,13 +81,13 @@ class LockAdmin(PortalModelAdmin):
         "window_shown",
         "execution",
         "replica_shown",
-        "acquired",
+        "held",
         "lease",
-        "release",
     )
     list_display_links = None
     list_filter = (LockStateFilter, "replica_name", LockSourceFilter)
     list_select_related = ("loader", "load_history")
+    ordering: Sequence[Any] = (released_or_not_yet().desc(),)
     search_fields = ("=loader__loader_code", "=replica_name")
     search_help_text = "Loader or replica, in full"
 
@@ -95,9 +95,6 @@ class LockAdmin(PortalModelAdmin):
         hidden = ("source_error", "stack_trace", "metadata", "error_message")
         found = super().get_queryset(request).select_related("loader", "load_history")
         return found.defer("loader__loader_sql", *(f"load_history__{name}" for name in hidden))
-
-    def get_ordering(self, request: HttpRequest) -> Sequence[Any]:
-        return (released_or_not_yet().desc(),)
 
     @admin.display(description="Loader", ordering="loader")
     def loader_shown(self, lock: LoaderExecutionLock) -> SafeString:
@@ -108,7 +105,8 @@ class LockAdmin(PortalModelAdmin):
         """What it is, and since when."""
         now = timezone.now()
         if lock.released:
-            return badge("Released", Tone.QUIET)
+            shown = badge("Released", Tone.QUIET)
+            return stacked(shown, ago_text(lock.released_at, now)) if lock.released_at else shown
         since = lock.claimed_at or lock.acquired_at
         told = ago_text(since, now)
         if lock.lease_until < now:
@@ -136,16 +134,16 @@ class LockAdmin(PortalModelAdmin):
             return lock.replica_name
         return stacked(lock.replica_name, f"process {lock.worker_pid}")
 
-    @admin.display(description="Acquired (UTC)", ordering="acquired_at")
-    def acquired(self, lock: LoaderExecutionLock) -> str:
-        return instant_text(lock.acquired_at)
+    @admin.display(description="Held (UTC)", ordering="acquired_at")
+    def held(self, lock: LoaderExecutionLock) -> SafeString | str:
+        """From when on and, once released, until when."""
+        since = instant_text(lock.acquired_at)
+        if lock.released_at is None:
+            return since
+        return stacked(since, f"until {instant_text(lock.released_at)}")
 
     @admin.display(description="Lease until (UTC)", ordering="lease_until")
     def lease(self, lock: LoaderExecutionLock) -> SafeString | str:
         if lock.released:
             return NOTHING
         return stacked(ago_text(lock.lease_until, timezone.now()), instant_text(lock.lease_until))
-
-    @admin.display(description="Released (UTC)", ordering="released_at")
-    def release(self, lock: LoaderExecutionLock) -> str:
-        return instant_text(lock.released_at)

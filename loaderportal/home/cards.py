@@ -9,7 +9,7 @@ from django.utils.http import urlencode
 
 from core.display import Tone
 
-SHOWN = 8
+SHOWN = 6
 """Rows of each table; the number above it says how many there are."""
 
 

@@ -10,7 +10,7 @@ from django.db.models import Count, F, Q, QuerySet
 
 from accounts.object_access import reachable
 from accounts.roles import User
-from core.display import Tone, ago_text, window_text
+from core.display import Tone, ago_text, number_text, window_text
 from execution.admin import duration_text, status_badge
 from execution.models import LoadHistory, RunStatus, Trigger
 from loaderportal.home.cards import SHOWN, Card, executions_address
@@ -20,6 +20,7 @@ from loaders.models import Loader
 from loaders.models.loader import LoaderQuerySet
 
 _WORST = 6
+_LATEST = 6
 _HIDDEN = ("loader_sql",)
 
 
@@ -60,26 +61,44 @@ def loaders_context(user: User, counts: LoaderCounts, now: datetime) -> dict[str
             Card("Late", f"{counts.late:,}", loaders_address(standing="late"), Tone.WAITING),
             Card("Failed", f"{counts.failed:,}", loaders_address(standing="failed"), Tone.BAD),
         ),
+        "late_rest": _rest(counts.late, loaders_address(standing="late")),
+        "failed_rest": _rest(counts.failed, loaders_address(standing="failed")),
         "behind_card": Card(
             "Furthest behind",
             lag_text(behind[0], now) if behind else "Nobody",
             loaders_address(standing="behind"),
             Tone.QUIET,
         ),
-        "running": [_run_row(run, now) for run in rows[:SHOWN]],
+        "runs": [_run_row(run, now) for run in _with_latest(user, rows[:SHOWN])],
         "late": _late(user, now) if counts.late else [],
         "failed": _failures(user, now) if counts.failed else [],
         "behind": _behind_rows(behind, now),
     }
 
 
+def _rest(number: int, address: str) -> dict[str, Any] | None:
+    """The link to all of them, where the table shows some."""
+    return {"number": number_text(number), "address": address} if number > SHOWN else None
+
+
 def _loaders(user: User) -> LoaderQuerySet:
     return Loader.objects.filter(archived_at=None).visible_to(user)
 
 
+def _runs(user: User) -> QuerySet[LoadHistory]:
+    return reachable(user, LoadHistory.objects.all()).defer("source_error", "stack_trace")
+
+
 def _running(user: User) -> QuerySet[LoadHistory]:
-    runs = reachable(user, LoadHistory.objects.filter(status=RunStatus.RUNNING))
-    return runs.defer("source_error", "stack_trace").order_by("start_time")
+    return _runs(user).filter(status=RunStatus.RUNNING).order_by("start_time")
+
+
+def _with_latest(user: User, running: list[LoadHistory]) -> list[LoadHistory]:
+    """What runs, the oldest first, and then what started last, so that there is always something
+    to look at."""
+    known = {run.pk for run in running}
+    latest = _runs(user).order_by("-start_time")[:_LATEST]
+    return running + [run for run in latest if run.pk not in known]
 
 
 def _run_row(run: LoadHistory, now: datetime) -> dict[str, Any]:
@@ -87,7 +106,9 @@ def _run_row(run: LoadHistory, now: datetime) -> dict[str, Any]:
         "run": run,
         "status": status_badge(run),
         "window": window_text(run.query_from_time, run.query_to_time),
+        "loaded": number_text(run.records_loaded),
         "duration": duration_text(run, now),
+        "ago": ago_text(run.start_time, now),
     }
 
 

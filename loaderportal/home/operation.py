@@ -112,4 +112,4 @@ def _replica_figures(user: User, replicas: list[Any]) -> Iterable[Figure]:
         yield Figure(gone, "not heard of", replicas_address(state="gone"), Tone.BAD)
     locks = reachable(user, LoaderExecutionLock.objects.active()).count()
     slots = sum(one.slots for one in live)
-    yield Figure(locks, f"of {slots} slots taken or asked for", locks_address(state="active"))
+    yield Figure(locks, f"runs on {slots} slots", locks_address(state="active"))

@@ -27,7 +27,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     now = timezone.now()
     counts = count_loaders(user, now)
     loaders = loaders_context(user, counts, now)
-    waiting = waiting_context(user, counts)
+    waiting = waiting_context(user, counts, now)
     cards = (*loaders["loader_cards"], waiting["waiting_card"], loaders["behind_card"])
     return {
         **context,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet
@@ -14,7 +15,7 @@ from accounts.roles import Permission, User, may
 from backfill.admin import waiting_jobs_address
 from backfill.models import BackfillJob
 from backfill.states import JobStatus
-from core.display import Tone, instant_text
+from core.display import Tone, ago_text
 from execution.models import Gap, Recount, RecountState
 from loaderportal.home.cards import SHOWN, Card
 from loaderportal.home.loaders import LoaderCounts
@@ -37,7 +38,7 @@ class Task:
     """Whether there are more than were counted."""
 
 
-def waiting_context(user: User, counts: LoaderCounts) -> dict[str, Any]:
+def waiting_context(user: User, counts: LoaderCounts, now: datetime) -> dict[str, Any]:
     """The card and the panel. A person without a task of any kind is told what waits for others."""
     versions = list(_versions(user)[: SHOWN + 1])
     number = len(versions) if len(versions) <= SHOWN else _versions(user).count()
@@ -46,7 +47,8 @@ def waiting_context(user: User, counts: LoaderCounts) -> dict[str, Any]:
     if has_tasks:
         total = sum(task.number for task in tasks)
         where = tasks[0].address if len(tasks) == 1 else "#home-waiting"
-        card = Card("Waiting for me", f"{total:,}", where, Tone.WAITING)
+        more = "+" if any(task.more for task in tasks) else ""
+        card = Card("Waiting for me", f"{total:,}{more}", where, Tone.WAITING)
     else:
         card = Card("Waiting for approval", f"{number:,}", _everybodys(), Tone.WAITING)
     return {
@@ -55,7 +57,7 @@ def waiting_context(user: User, counts: LoaderCounts) -> dict[str, Any]:
         "tasks": tasks,
         "is_mine": may(user, Permission.APPROVE),
         "waiting": [
-            {"version": version, "submitted": instant_text(version.submitted_at)}
+            {"version": version, "ago": ago_text(version.submitted_at, now)}
             for version in versions[:SHOWN]
         ],
         "others_waiting": Task(number, "wait for a second person's approval", _everybodys()),

@@ -114,15 +114,7 @@ class LoaderListAdmin(SwitchingAdmin, ActionPageAdmin):
     """The list: columns, filters, search."""
 
     list_fullwidth = True
-    list_display: Any = (
-        "loader_code",
-        "state_shown",
-        "lag",
-        "last_run",
-        "next_due",
-        "owner",
-        "source_database",
-    )
+    list_display: Any = ("code", "state_shown", "lag", "last_run", "next_due", "owner")
     list_filter = (
         ArchivedFilter,
         StandingFilter,
@@ -145,6 +137,12 @@ class LoaderListAdmin(SwitchingAdmin, ActionPageAdmin):
         if request.GET.get(StandingFilter.parameter_name) == "behind":
             return ("state__last_load_timestamp", "loader_code")
         return ("loader_code",)
+
+    @admin.display(description="Loader", ordering="loader_code")
+    def code(self, loader: Loader) -> SafeString:
+        """Its code, and what it reads."""
+        source = loader.source_database
+        return stacked(loader.loader_code, source.db_code if source else "Posted signals")
 
     @admin.display(description="State", ordering="state__load_status")
     def state_shown(self, loader: Loader) -> SafeString:
@@ -169,7 +167,5 @@ class LoaderListAdmin(SwitchingAdmin, ActionPageAdmin):
         return next_due_text(loader, timezone.now())
 
     @admin.display(description="Owner", ordering="owning_team")
-    def owner(self, loader: Loader) -> SafeString | str:
-        if not loader.owning_team:
-            return NOTHING
-        return stacked(loader.owning_team, loader.contact) if loader.contact else loader.owning_team
+    def owner(self, loader: Loader) -> str:
+        return loader.owning_team or loader.contact or NOTHING
