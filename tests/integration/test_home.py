@@ -82,10 +82,10 @@ def numbers_of(context: Any) -> Iterator[tuple[str, int, str]]:
         yield others.text, others.number, others.address
     yield "runs", int(day["runs"].replace(",", "")), day["address"]
     yield "failed runs", int(day["failed"]), day["failed_address"]
-    for bar in day["hours"]:
+    for bar in day["hours"][-2:]:
         runs = sum(int(bar[name]) for name in ("succeeded", "failed", "others"))
         yield bar["label"], runs, bar["address"]
-    for row in context.get("replicas", ()):
+    for row in context.get("replicas", ())[:2]:
         yield row["replica"].name, row["replica"].slots_taken, row["address"]
 
 
