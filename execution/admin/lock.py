@@ -107,10 +107,9 @@ class LockAdmin(PortalModelAdmin):
         if lock.released:
             shown = badge("Released", Tone.QUIET)
             return stacked(shown, ago_text(lock.released_at, now)) if lock.released_at else shown
-        since = lock.claimed_at or lock.acquired_at
-        told = ago_text(since, now)
         if lock.lease_until < now:
-            return stacked(badge("Lease expired", Tone.BAD), told)
+            return stacked(badge("Lease expired", Tone.BAD), ago_text(lock.lease_until, now))
+        told = ago_text(lock.claimed_at or lock.acquired_at, now)
         if lock.cancel_requested:
             return stacked(badge("Asked to stop", Tone.WAITING), told)
         shown = badge("Held", Tone.BUSY) if lock.claimed_at else badge("Queued", Tone.WAITING)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -77,31 +77,39 @@ def _tasks(user: User, counts: LoaderCounts, versions: int) -> list[Task]:
     """By the role table; each counts what its list shows."""
     tasks, jobs = [], _jobs(user)
     if may(user, Permission.APPROVE):
-        tasks.append(Task(versions, "definitions to approve or reject", waiting_address()))
-        tasks.append(Task(jobs["mine"], "large backfills to decide on", waiting_jobs_address()))
+        tasks.append(_task(versions, "definition", "to approve or reject", waiting_address()))
+        address = waiting_jobs_address()
+        tasks.append(_task(jobs["mine"], "large backfill", "to decide on", address))
     if may(user, Permission.EDIT_LOADERS):
-        for status, text in _DRAFTS.items():
+        drafts = _drafts(user)
+        for status, (what, rest) in _DRAFTS.items():
             address = loaders_address(mine="yes", approval_status__exact=status.value)
-            tasks.append(Task(_drafts(user).get(status, 0), text, address))
+            tasks.append(_task(drafts.get(status, 0), what, rest, address))
     if may(user, Permission.RUN):
-        text = "loaders held until somebody mends or runs them"
-        tasks.append(Task(counts.held, text, loaders_address(standing="held")))
+        address = loaders_address(standing="held")
+        tasks.append(_task(counts.held, "loader", "held until somebody acts", address))
     if may(user, Permission.BACKFILL):
-        paused = _list("backfill_backfilljob", status__exact=JobStatus.PAUSED.value)
-        tasks.append(Task(jobs["paused"], "paused backfills", paused))
-        waits = _list("execution_recount", state__exact=RecountState.WAITS.value)
-        text = "re-counts that found fewer records than are loaded"
-        tasks.append(Task(_recounts(user).count(), text, waits))
+        address = _list("backfill_backfilljob", status__exact=JobStatus.PAUSED.value)
+        tasks.append(_task(jobs["paused"], "backfill", "on pause", address))
+        address = _list("execution_recount", state__exact=RecountState.WAITS.value)
+        rest = "with fewer records than are loaded"
+        tasks.append(_task(_recounts(user).count(), "re-count", rest, address))
     if may(user, Permission.MEND_COVERAGE):
         gaps = reachable(user, Gap.objects.all()).order_by()[: _MOST_GAPS + 1].count()
-        address = _list("execution_gap")
-        tasks.append(Task(min(gaps, _MOST_GAPS), "gaps", address, more=gaps > _MOST_GAPS))
+        number, has_more = min(gaps, _MOST_GAPS), gaps > _MOST_GAPS
+        found = _task(number, "gap", "in what should be loaded", _list("execution_gap"))
+        tasks.append(replace(found, more=has_more))
     return tasks
 
 
+def _task(number: int, what: str, rest: str, address: str) -> Task:
+    """`what` is the name of one thing of the kind."""
+    return Task(number, f"{what if number == 1 else what + 's'} {rest}", address)
+
+
 _DRAFTS = {
-    ApprovalStatus.REJECTED: "definitions of mine that were rejected",
-    ApprovalStatus.DRAFT: "drafts of mine that are not submitted",
+    ApprovalStatus.REJECTED: ("definition", "of mine, rejected"),
+    ApprovalStatus.DRAFT: ("draft", "of mine, not submitted"),
 }
 
 

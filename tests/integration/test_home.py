@@ -135,10 +135,11 @@ def test_what_waits_is_told_by_role(busy: Place) -> None:
     assert set(told(Role.APPROVER)) == {"loaderversion", "backfilljob"}
     assert set(told(Role.OPERATOR)) == {"loader", "backfilljob", "recount", "gap"}
     assert {"loaderversion", "backfilljob", "recount", "gap"} <= set(told(Role.ADMIN))
-    texts = [task.text for task in home(busy.people.operator).context["tasks"]]
-    assert "drafts of mine that are not submitted" in texts
-    assert "definitions of mine that were rejected" in texts
-    assert "paused backfills" in texts
+    texts = {task.text: task.number for task in home(busy.people.operator).context["tasks"]}
+    assert texts["drafts of mine, not submitted"] == 2
+    assert texts["definitions of mine, rejected"] == 2
+    assert texts["loaders held until somebody acts"] == 2
+    assert texts["backfills on pause"] == 3
 
 
 def test_own_requests_do_not_wait_for_their_author(busy: Place) -> None:
