@@ -50,8 +50,10 @@ class LoaderRowsChangeList(LoaderChangeList):
         super().get_results(request)
         rows: list[Any] = list(self.result_list)
         runs = recent_runs([row.loader_code for row in rows])
-        now = timezone.now()
-        weeks = worst_of_each(rows, week_of(now), now)
+        parts = week_of(timezone.now())
+        # Up to the present part only: of that one, what is loaded so far tells more than that the
+        # rest of it is still to come.
+        weeks = worst_of_each(rows, parts, parts[-1].start)
         for row in rows:
             row.facts = RowFacts(runs[row.loader_code], weeks.get(row.loader_code, {}))
         self.result_list = rows

@@ -17,6 +17,7 @@ from accounts.roles import PermissionDeniedError, Role
 from audit.models import AuditEvent
 from execution.models import CoverageInterval, LoadHistory, RunStatus, Trigger
 from execution.recent_runs import recent_runs
+from loaderportal.loader_list import week_of
 from loaders.admin import switching
 from loaders.models import Loader, LoaderState
 from loaders.services import archive_loader, switch_many
@@ -87,6 +88,21 @@ def _ran(loader: Loader, at: Any, status: RunStatus, trigger: Trigger = Trigger.
         query_from_time=at,
         query_to_time=at + timedelta(hours=1),
     )
+
+
+def test_what_is_loaded_of_the_present_part_is_not_hidden_by_what_is_to_come(place: Place) -> None:
+    now = timezone.now()
+    start = week_of(now)[-1].start
+    LoaderState.objects.update(last_load_timestamp=now)
+    Loader.objects.update(end_at=None)
+    CoverageInterval.objects.all().delete()
+    CoverageInterval.objects.create(
+        loader=place.loader, range_from=start - timedelta(days=7), range_to=now, state="LOADED"
+    )
+    assert "Six-hour parts of the last 7 days: loaded 28" in listed(place)
+    LoaderState.objects.update(last_load_timestamp=start - timedelta(days=2))
+    CoverageInterval.objects.update(range_to=start - timedelta(days=2))
+    assert "Six-hour parts of the last 7 days: loaded 19, pending 8" in listed(place)
 
 
 def test_latest_runs_are_those_that_ended_and_loaded_the_oldest_first(place: Place) -> None:
