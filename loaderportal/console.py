@@ -3,14 +3,15 @@ on the request is named by its dotted path."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest
 from django.templatetags.static import static
 
 
-def _stylesheet(_: HttpRequest) -> str:
-    return static("console/console.css")
+def _stylesheet(name: str) -> Callable[[HttpRequest], str]:
+    return lambda _: static(f"console/{name}.css")
 
 
 def _icon(_: HttpRequest) -> str:
@@ -23,7 +24,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_SYMBOL": "conveyor_belt",
     "SITE_URL": None,
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _icon}],
-    "STYLES": [_stylesheet],
+    "STYLES": [_stylesheet(name) for name in ("console", "lists", "home")],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "6px",

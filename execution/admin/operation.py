@@ -1,4 +1,4 @@
-"""Console pages of locks, replicas and maintenance jobs: read-only."""
+"""Console page of maintenance jobs: read-only."""
 
 from __future__ import annotations
 
@@ -8,84 +8,10 @@ from django.utils.safestring import SafeString
 
 from accounts.admin_access import PortalModelAdmin
 from accounts.roles import Permission
-from core.display import NOTHING, Tone, badge, instant_text, number_text, window_text
-from execution.admin.links import loader_link
+from core.display import NOTHING, Tone, badge, instant_text, number_text
 from execution.maintenance import registered
 from execution.maintenance.runner import next_due
-from execution.models import LoaderExecutionLock, MaintenanceJob, Replica
-from execution.models.replica import LIVE_FOR
-
-
-class LockAdmin(PortalModelAdmin):
-    """Windows that workers hold or held."""
-
-    view_permission = Permission.VIEW_SQL
-    list_display = (
-        "loader_shown",
-        "window_shown",
-        "holding",
-        "replica_name",
-        "worker_pid",
-        "acquired",
-        "lease",
-        "release",
-    )
-    list_display_links = None
-    list_filter = ("released", "replica_name")
-    list_select_related = ("loader",)
-    search_fields = ("=loader__loader_code", "=replica_name")
-
-    @admin.display(description="Loader", ordering="loader")
-    def loader_shown(self, lock: LoaderExecutionLock) -> SafeString:
-        return loader_link(lock.loader_id, lock.loader.pk)
-
-    @admin.display(description="Window (UTC)", ordering="window_from")
-    def window_shown(self, lock: LoaderExecutionLock) -> str:
-        return window_text(lock.window_from, lock.window_to)
-
-    @admin.display(description="State", ordering="released")
-    def holding(self, lock: LoaderExecutionLock) -> SafeString:
-        if lock.released:
-            return badge("Released", Tone.QUIET)
-        if lock.cancel_requested:
-            return badge("Asked to stop", Tone.WAITING)
-        return badge("Held", Tone.BUSY) if lock.claimed_at else badge("Queued", Tone.WAITING)
-
-    @admin.display(description="Acquired (UTC)", ordering="acquired_at")
-    def acquired(self, lock: LoaderExecutionLock) -> str:
-        return instant_text(lock.acquired_at)
-
-    @admin.display(description="Lease until (UTC)", ordering="lease_until")
-    def lease(self, lock: LoaderExecutionLock) -> str:
-        return instant_text(lock.lease_until)
-
-    @admin.display(description="Released (UTC)", ordering="released_at")
-    def release(self, lock: LoaderExecutionLock) -> str:
-        return instant_text(lock.released_at)
-
-
-class ReplicaAdmin(PortalModelAdmin):
-    """Who works."""
-
-    view_permission = Permission.VIEW_SQL
-    list_display = ("name", "state_shown", "slots", "version", "pid", "started", "heartbeat")
-    list_display_links = None
-    list_filter = ("draining",)
-    search_fields = ("name",)
-
-    @admin.display(description="State")
-    def state_shown(self, replica: Replica) -> SafeString:
-        if replica.heartbeat_at < timezone.now() - LIVE_FOR:
-            return badge("Not heard of", Tone.BAD)
-        return badge("Draining", Tone.WAITING) if replica.draining else badge("Live", Tone.GOOD)
-
-    @admin.display(description="Started (UTC)", ordering="started_at")
-    def started(self, replica: Replica) -> str:
-        return instant_text(replica.started_at)
-
-    @admin.display(description="Heartbeat (UTC)", ordering="heartbeat_at")
-    def heartbeat(self, replica: Replica) -> str:
-        return instant_text(replica.heartbeat_at)
+from execution.models import MaintenanceJob
 
 
 class MaintenanceJobAdmin(PortalModelAdmin):
