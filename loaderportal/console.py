@@ -13,6 +13,14 @@ def _stylesheet(_: HttpRequest) -> str:
     return static("console/console.css")
 
 
+def _stylesheet_of_pages(_: HttpRequest) -> str:
+    return static("console/pages.css")
+
+
+def _script_of_menus(_: HttpRequest) -> str:
+    return static("console/menus.js")
+
+
 def _icon(_: HttpRequest) -> str:
     return static("console/icon.svg")
 
@@ -23,7 +31,8 @@ UNFOLD: dict[str, Any] = {
     "SITE_SYMBOL": "conveyor_belt",
     "SITE_URL": None,
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _icon}],
-    "STYLES": [_stylesheet],
+    "STYLES": [_stylesheet, _stylesheet_of_pages],
+    "SCRIPTS": [_script_of_menus],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "6px",

@@ -81,9 +81,10 @@ DISABLE_AND_CANCEL = PageAction(
     _runs_to_cancel,
     act=_disable_and_cancel,
     tone="danger",
+    is_rare=True,
     confirm="Disable it and stop what runs of it? What those runs loaded so far is rolled back.",
 )
-RUN = PageAction("run", "Run now", "play_arrow", Permission.RUN, _may_run, act=_run)
+RUN = PageAction("run", "Run now", "play_arrow", Permission.RUN, _may_run, act=_run, tone="main")
 
 
 def _may_be_backfilled(_: User, loader: Loader) -> str:
@@ -106,12 +107,12 @@ class LoaderPageAdmin(LoaderAdmin):
     """Loaders with their runs, signals and coverage."""
 
     page_actions = (
-        *LoaderAdmin.page_actions,
         RUN,
         BACKFILL,
-        DISABLE_AND_CANCEL,
         TEST_QUERY,
         DRY_RUN,
+        *LoaderAdmin.page_actions,
+        DISABLE_AND_CANCEL,
         EVIDENCE,
     )
 

@@ -101,7 +101,13 @@ TEST = PageAction(
     act=_test,
 )
 COPY = PageAction(
-    "copy", "Copy", "content_copy", Permission.EDIT_LOADERS, lambda _, __: "", link=_copy
+    "copy",
+    "Copy",
+    "content_copy",
+    Permission.EDIT_LOADERS,
+    lambda _, __: "",
+    link=_copy,
+    is_rare=True,
 )
 SUBMIT = PageAction(
     "submit",
@@ -140,6 +146,7 @@ ARCHIVE = PageAction(
     _archived,
     act=_archive,
     confirm="Archive it? It stops for good, and its code can't be used again.",
+    is_rare=True,
 )
 
 
@@ -156,4 +163,5 @@ WATERMARK = PageAction(
     _archived,
     act=_move,
     form=WatermarkForm,
+    is_rare=True,
 )

@@ -112,9 +112,9 @@ class LoaderAdmin(ActionPageAdmin):
         REJECT,
         ENABLE,
         DISABLE,
+        WATERMARK,
         COPY,
         TEAMS,
-        WATERMARK,
         ARCHIVE,
     )
     change_form_outer_before_template = "console/loader_box.html"

@@ -83,7 +83,11 @@ def test_an_operator_runs_a_loader_and_cancels_the_run(visit: Visit, scene: Scen
     operator.click(operator.action("run"))
     assert "is queued" in operator.text("#main")
     assert operator.action("run").is_disabled()
+    menu = operator.page.locator("#page-actions [data-menu]")
+    menu.locator("> summary").press("Enter")
     assert "A run is under way." in operator.text("#page-actions")
+    operator.page.keyboard.press("Escape")
+    assert menu.get_attribute("open") is None
     operator.click(operator.page.locator("#loader-runs tbody a").first)
     assert "Queued" in operator.text("#execution-box")
     operator.click(operator.action("cancel"))
@@ -102,6 +106,7 @@ def test_a_viewer_sees_no_sql_anywhere_and_why_buttons_are_disabled(
     viewer = visit(scene.people.viewer)
     for code in ("ORDERS_HOURLY", "BROKEN_ONE"):
         loader_page(viewer, code)
+    viewer.open_menu()
     for name in ("submit", "approve", "reject", "enable", "disable", "run"):
         assert viewer.action(name).is_disabled(), name
         reason = viewer.action(name).get_attribute("title") or ""

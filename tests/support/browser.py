@@ -125,6 +125,10 @@ class Visitor:
         """A button above the form of an object's page."""
         return self.page.locator(f'[data-action="{name}"]')
 
+    def open_menu(self) -> None:
+        """Unfold the menu with the buttons that are seldom wanted or can't be pressed now."""
+        self.page.locator("#page-actions [data-menu] > summary").click()
+
     def text(self, selector: str = "body") -> str:
         """What a person reads there."""
         return self.page.locator(selector).inner_text()
