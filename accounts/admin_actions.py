@@ -136,7 +136,7 @@ class ActionPageAdmin(PortalModelAdmin):
         found = self.get_object(request, unquote(object_id))
         if found is not None and self.has_view_permission(request, found):
             context |= {
-                "page_actions": ActionBar.of(self.shown_actions(request.user, found)),
+                "page_actions": self.action_bar(request.user, found),
                 **self.page_context(request, found),
             }
         response: HttpResponse = super().change_view(request, object_id, form_url, context)
@@ -145,6 +145,10 @@ class ActionPageAdmin(PortalModelAdmin):
     def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         """What else the page's template needs."""
         return {}
+
+    def action_bar(self, user: User, obj: Any) -> ActionBar:
+        """The buttons as the page shows them."""
+        return ActionBar.of(self.shown_actions(user, obj))
 
     def shown_actions(self, user: User, obj: Any) -> list[ShownAction]:
         """The buttons, each with its reason when it is disabled."""

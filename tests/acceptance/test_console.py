@@ -10,6 +10,7 @@ import pytest
 
 from accounts.roles import Role
 from accounts.tokens import create_token
+from execution.models import LoadHistory, RunStatus
 from loaders.models import ApprovalStatus, Loader, SourceDatabase
 from loaders.services import submit, update_loader
 from tests.portal_database import PortalDatabase
@@ -56,8 +57,8 @@ def visit(scene: Scene, site: Site) -> Iterator[Visit]:
     assert [complaint for v in visitors for complaint in v.complaints] == []
 
 
-def loader_page(visitor: Visitor, code: str = "ORDERS_HOURLY") -> None:
-    visitor.open(visitor.address_of("loaders/loader", code))
+def loader_page(visitor: Visitor, code: str = "ORDERS_HOURLY", tab: str = "overview") -> None:
+    visitor.open(f"{visitor.address_of('loaders/loader', code)}?tab={tab}")
 
 
 def test_an_operator_sees_a_loader_its_history_and_how_many_signals_it_has(
@@ -66,11 +67,13 @@ def test_an_operator_sees_a_loader_its_history_and_how_many_signals_it_has(
     operator = visit(scene.people.operator)
     assert "BROKEN_ONE" in operator.text("#home-failed")
     loader_page(operator)
-    box = operator.text("#loader-box")
-    assert "Approved" in box
-    assert "Signals loaded\n2" in box
-    assert "2026-01-01 01:00:00" in box
+    assert "Approved" in operator.text("#loader-box")
+    overview = operator.text("#loader-overview")
+    assert "Loaded 2 signals of 2026-01-01 00:00 to 2026-01-01 06:00 UTC" in overview
+    assert "Signals loaded\n2" in overview
+    assert "2026-01-01 01:00:00" in overview
     assert "Succeeded" in operator.text("#loader-runs")
+    operator.click(operator.page.locator("#loader-tabs >> text=SQL"))
     assert MARKER in operator.page.locator("#id_loader_sql").input_value()
     operator.click(operator.page.locator("#loader-box >> text=Executions"))
     assert operator.page.locator("#result_list tbody tr").count() == 1
@@ -92,6 +95,10 @@ def test_an_operator_runs_a_loader_and_cancels_the_run(visit: Visit, scene: Scen
     assert "Queued" in operator.text("#execution-box")
     operator.click(operator.action("cancel"))
     assert "was asked to stop" in operator.text("#main")
+    scene.execute(LoadHistory.objects.get(status=RunStatus.RUNNING))
+    operator.page.locator("#execution-story >> text=Called off").wait_for()  # without a reload
+    assert operator.page.locator("#execution-story[hx-get]").count() == 0
+    assert operator.action("cancel").is_disabled()
 
 
 def test_a_viewer_sees_no_sql_anywhere_and_why_buttons_are_disabled(
@@ -106,6 +113,7 @@ def test_a_viewer_sees_no_sql_anywhere_and_why_buttons_are_disabled(
     viewer = visit(scene.people.viewer)
     for code in ("ORDERS_HOURLY", "BROKEN_ONE"):
         loader_page(viewer, code)
+    loader_page(viewer, "ORDERS_HOURLY", "sql")
     viewer.open_menu()
     for name in ("submit", "approve", "reject", "enable", "disable", "run"):
         assert viewer.action(name).is_disabled(), name
@@ -173,6 +181,7 @@ def test_an_operator_writes_and_submits_a_loader(visit: Visit, scene: Scene) -> 
     assert "Line 1, column 1" in operator.text(".lp-guard")
     operator.click(operator.action("submit"))
     assert "is refused" in operator.text("#main")
+    operator.click(operator.page.locator("#loader-tabs >> text=SQL"))
     operator.page.fill("#id_loader_sql", order_sql("POSTGRESQL"))
     operator.click(save)
     assert "Valid" in operator.text(".lp-guard")

@@ -14,6 +14,8 @@ from django.urls import URLPattern, URLResolver, reverse
 from accounts.admin_access import PortalModelAdmin
 from accounts.admin_actions import ActionPageAdmin
 from accounts.roles import Role
+from loaderportal.loader_sections import SECTIONS
+from loaderportal.loader_tabs import FORM_TABS
 from tests.support.people import person
 from tests.support.place import ACCOUNT, MARKER, SECRET, Place, client_of
 
@@ -118,6 +120,11 @@ def pages(place: Place, role: Role) -> list[tuple[str, frozenset[Role]]]:
     listed.append((reverse("admin:auth_user_password_change", args=key), ADMIN))
     listed.append((reverse("admin:loaders_loader_governance"), EVERYBODY))
     listed.append((reverse("admin:loaders_loader_coverage", args=[place.loader.pk]), EVERYBODY))
+    loader = reverse("admin:loaders_loader_change", args=[place.loader.pk])
+    listed += [(f"{loader}?tab={tab}", EVERYBODY) for tab in (*SECTIONS, *sorted(FORM_TABS))]
+    listed.append(
+        (reverse("admin:execution_loadhistory_live", args=[place.execution.pk]), EVERYBODY)
+    )
     listed.append((reverse("admin:execution_coverage_board"), EVERYBODY))
     listed.append((reverse("explorer"), EVERYBODY))
     listed.append((reverse("explorer_loaders"), EVERYBODY))
@@ -195,8 +202,8 @@ def test_sql_and_what_quotes_it_is_shown_to_the_entitled_only_and_passwords_to_n
         assert (with_sql, with_replica, with_account) == ([], [], [])
     else:
         assert len(with_account) == 3  # a source and its list, a version
-        assert len(with_sql) == 3  # loader, version, execution
-        assert len(with_replica) == 6  # an execution, a replica and a job, and their lists
+        assert len(with_sql) == 5  # both tabs of a loader's form, version, execution (also live)
+        assert len(with_replica) == 7  # an execution (also live), a replica, a job, their lists
 
 
 def test_an_address_cannot_probe_fields_that_the_page_does_not_show(place: Place) -> None:
@@ -240,7 +247,7 @@ def test_every_page_of_the_console_is_in_these_tables() -> None:
     }
     known |= {"auth_user_do", "accounts_apitoken_do"}
     known |= {"execution_gap_do", "execution_gapwaiver_do", "backfill_gapscan_do"}
-    known |= {"loaders_loader_coverage", "execution_coverage_board"}
+    known |= {"loaders_loader_coverage", "execution_coverage_board", "execution_loadhistory_live"}
     assert names(admin.site.urls[0]) - known - WITHOUT_ROLE - OTHER == set()
 
 
