@@ -196,6 +196,7 @@ def _version_row(version: LoaderVersion) -> dict[str, Any]:
         "submitted": instant_text(version.submitted_at),
         "decided_by": name_of(version.decided_by) if version.decided_by_id else "",
         "decided": instant_text(version.decided_at),
+        "note": version.note,
         "comment": version.comment,
     }
 

@@ -12,7 +12,7 @@ from accounts.roles import Role
 from accounts.tokens import create_token
 from execution.models import LoadHistory, RunStatus
 from loaders.models import ApprovalStatus, Loader, SourceDatabase
-from loaders.services import submit, update_loader
+from loaders.services import reject, submit, update_loader
 from tests.portal_database import PortalDatabase
 from tests.servers import SourceServer
 from tests.support.browser import Site, Visitor
@@ -144,8 +144,15 @@ def test_an_approver_approves_what_another_wrote(visit: Visit, scene: Scene) -> 
     approver = visit(scene.people.approver)
     approver.click(approver.page.locator("#home-waiting tbody a"))
     assert "SUM(amount * 2)" in approver.text(".lp-diff .lp-added >> nth=0")
-    approver.page.fill("#id_comment", "Doubled on purpose.")
-    approver.click(approver.page.locator("#decision [name=approve]"))
+    page = approver.page
+    page.keyboard.press("r")
+    page.keyboard.type("a doubled ratio")  # keys do nothing while somebody types
+    assert page.locator("#id_comment").input_value() == "a doubled ratio"
+    page.locator("#review-keys > summary").focus()
+    page.keyboard.press("a")
+    assert page.evaluate("document.activeElement.name") == "approve"
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     assert "Version 2 of ORDERS_HOURLY is approved." in approver.text("#main")
     scene.loader.refresh_from_db()
     assert scene.loader.approval_status == ApprovalStatus.APPROVED
@@ -161,8 +168,10 @@ def test_a_rejection_needs_a_comment(visit: Visit, scene: Scene) -> None:
     approver.click(approver.page.locator("#decision [name=reject]"))
     assert "Say in a comment why you reject it." in approver.text("#decision")
     approver.page.fill("#id_comment", "Too late for us.")
-    approver.click(approver.page.locator("#decision [name=reject]"))
-    assert "is rejected" in approver.text("#main")
+    reject(user=scene.people.admin, loader=scene.loader, comment="Not like this.")
+    approver.page.evaluate("window.dispatchEvent(new Event('focus'))")
+    approver.page.locator("#review-news >> text=was rejected by admin-person").wait_for()
+    assert approver.page.locator("#decision [name=approve]").is_disabled()
 
 
 def test_an_operator_writes_and_submits_a_loader(visit: Visit, scene: Scene) -> None:
@@ -180,12 +189,22 @@ def test_an_operator_writes_and_submits_a_loader(visit: Visit, scene: Scene) -> 
     assert "to correct before it can be submitted" in operator.text("#main")
     assert "Line 1, column 1" in operator.text(".lp-guard")
     operator.click(operator.action("submit"))
+    operator.click(operator.page.locator("#action-form button[type=submit]"))
     assert "is refused" in operator.text("#main")
+    operator.click(operator.page.locator("#action-form a"))
     operator.click(operator.page.locator("#loader-tabs >> text=SQL"))
     operator.page.fill("#id_loader_sql", order_sql("POSTGRESQL"))
     operator.click(save)
     assert "Valid" in operator.text(".lp-guard")
+    settings = operator.page.locator("#loader-tabs >> text=Settings")
+    settings.click()  # no navigation: what is typed on the other tab stays
+    operator.page.fill("#id_grain_seconds", "7")
+    operator.click(save)
+    assert "1 to correct" in settings.inner_text()
+    assert "must divide a day evenly" in operator.text("#main")
     operator.click(operator.action("submit"))
+    operator.page.fill("#id_message", "A first try.")
+    operator.click(operator.page.locator("#action-form button[type=submit]"))
     assert "was submitted as version 1" in operator.text("#main")
     assert operator.action("approve").is_disabled()
     loader = Loader.objects.get(loader_code="REFUNDS_HOURLY")

@@ -94,7 +94,7 @@ ACTIONS = {
 """Who may press a model's buttons. Those that ask something first answer with their page."""
 
 ASKS_FIRST = {"watermark", "teams", "reject", "test-query", "dry-run", "reload", "decline"}
-ASKS_FIRST |= {"waive", "withdraw", "evidence"}
+ASKS_FIRST |= {"waive", "withdraw", "evidence", "submit"}
 ANSWER_NEEDED = ASKS_FIRST - {"teams"}
 """The form comes back: it lacks something, or the source allows no trials."""
 
@@ -125,6 +125,8 @@ def pages(place: Place, role: Role) -> list[tuple[str, frozenset[Role]]]:
     listed.append(
         (reverse("admin:execution_loadhistory_live", args=[place.execution.pk]), EVERYBODY)
     )
+    inbox = reverse("admin:loaders_loaderversion_changelist")
+    listed += [(f"{inbox}?waiting={whose}", EVERYBODY) for whose in ("me", "all")]
     listed.append((reverse("admin:execution_coverage_board"), EVERYBODY))
     listed.append((reverse("explorer"), EVERYBODY))
     listed.append((reverse("explorer_loaders"), EVERYBODY))
@@ -234,6 +236,7 @@ def test_every_page_of_the_console_is_in_these_tables() -> None:
     known = {f"{model}_{part}" for model in MODELS for part in parts}
     known |= {"loaders_loader_do", "execution_loadhistory_do", "auth_user_password_change"}
     known |= {
+        "loaders_loaderversion_news",
         "loaders_loaderversion_restore",
         "loaders_loaderversion_evidence",
         "loaders_sourcedatabase_do",

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
@@ -18,10 +17,9 @@ from tests.support.place import Place, client_of
 pytestmark = pytest.mark.django_db
 
 
-def page(place: Place, name: str = "change", user: Any = None) -> HttpResponse:
+def page(place: Place, name: str = "change", user: Any = None) -> Any:
     address = reverse(f"admin:execution_loadhistory_{name}", args=[place.execution.pk])
-    answer: HttpResponse = client_of(user or place.people.operator).get(address)
-    return answer
+    return client_of(user or place.people.operator).get(address)
 
 
 def under_way(place: Place, **values: Any) -> LoaderExecutionLock:
@@ -38,7 +36,7 @@ def under_way(place: Place, **values: Any) -> LoaderExecutionLock:
 def test_a_run_under_way_is_followed_with_the_rows_its_heartbeat_tells(place: Place) -> None:
     lock = under_way(place)
     heartbeat = Heartbeat(lock)
-    for _ in heartbeat.counting([[(1,)] * 1000, [(1,)] * 234]):
+    for _ in heartbeat.counting([[(b"1",)] * 1000, [(b"1",)] * 234]):
         heartbeat._tell()
     for text in (page(place), page(place, "live")):
         assert "1,234 rows read so far" in text.content.decode()
@@ -52,13 +50,13 @@ def test_telling_rows_neither_renews_a_lease_nor_touches_a_lock_that_was_lost(
     lock = under_way(place)
     heartbeat = Heartbeat(lock)
     heartbeat._renew_at = float("inf")
-    next(heartbeat.counting([[(1,)] * 5]))
+    next(heartbeat.counting([[(b"1",)] * 5]))
     heartbeat._tell()
     before = lock.lease_until
     lock.refresh_from_db()
     assert (lock.rows_so_far, lock.lease_until) == (5, before)
     LoaderExecutionLock.objects.update(released=True)
-    next(heartbeat.counting([[(1,)] * 7]))
+    next(heartbeat.counting([[(b"1",)] * 7]))
     heartbeat._tell()
     lock.refresh_from_db()
     assert (lock.rows_so_far, lock.lease_until, lock.released) == (5, before, True)
