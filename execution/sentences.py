@@ -32,7 +32,9 @@ def what_to_do(execution: LoadHistory) -> str:
     return advice_of(execution.error_code) if execution.status == RunStatus.FAILED else ""
 
 
-def comes_again(execution: LoadHistory, *, is_latest: bool, due_at: datetime | None) -> str:
+def comes_again(
+    execution: LoadHistory, now: datetime, *, is_latest: bool, due_at: datetime | None
+) -> str:
     """Whether a failed or cancelled live run is tried again. `is_latest` says that the loader has
     not been tried since; `due_at` is then when it is due, and None that it waits for somebody."""
     ended = execution.status in {RunStatus.FAILED, RunStatus.CANCELLED}
@@ -42,6 +44,8 @@ def comes_again(execution: LoadHistory, *, is_latest: bool, due_at: datetime | N
         return "The loader has been tried again since."
     if due_at is None:
         return "It is not tried again by itself: it waits until somebody mends or runs it."
+    if due_at <= now:
+        return "It is due again, and is tried as soon as there is room."
     return f"It is tried again at {instant(due_at)} UTC."
 
 

@@ -97,6 +97,15 @@ class ExecutionAdmin(ActionPageAdmin):
     change_form_template = "console/execution.html"
     list_filter = (StatusFilter, WindowFilter, "trigger", SourceFilter, ("loader", SearchedFilter))
     list_filter_submit = True
+    list_display = (
+        "started",
+        "loader_shown",
+        "window_shown",
+        "status_shown",
+        "trigger",
+        "loaded",
+        "duration",
+    )
     list_select_related = ("loader",)
     search_fields = ("=loader__loader_code", "=error_code", "=correlation_id", "=replica_name")
     search_help_text = "Loader, error code or correlation id"
@@ -105,19 +114,6 @@ class ExecutionAdmin(ActionPageAdmin):
         found: QuerySet[LoadHistory] = super().get_queryset(request)
         secret = ("source_error", "stack_trace")
         return found.defer(*secret).select_related("loader__state", "version", "requested_by")
-
-    def get_list_display(self, request: HttpRequest) -> Sequence[str]:
-        replica = ("replica_name",) if may(request.user, Permission.VIEW_SQL) else ()
-        return (
-            "started",
-            "loader_shown",
-            "window_shown",
-            "status_shown",
-            "trigger",
-            "loaded",
-            "duration",
-            *replica,
-        )
 
     def get_search_fields(self, request: HttpRequest) -> Sequence[str]:
         hidden = () if may(request.user, Permission.VIEW_SQL) else ("=replica_name",)

@@ -49,7 +49,7 @@ def story(execution: LoadHistory, now: datetime) -> dict[str, Any]:
         "badges": [status_badge(execution)],
         "sentence": outcome(execution, now, rows_so_far=lock.rows_so_far if lock else None),
         "is_stopping": lock is not None and lock.cancel_requested,
-        "again": _again(execution),
+        "again": _again(execution, now),
         "what_to_do": what_to_do(execution),
         "is_running": execution.status == RunStatus.RUNNING,
     }
@@ -85,7 +85,7 @@ def phase_rows(phases: dict[str, int]) -> Sequence[PhaseRow]:
     ]
 
 
-def _again(execution: LoadHistory) -> str:
+def _again(execution: LoadHistory, now: datetime) -> str:
     """Whether it is tried again; asks for what came after only where that matters."""
     if execution.status not in {RunStatus.FAILED, RunStatus.CANCELLED}:
         return ""
@@ -96,7 +96,7 @@ def _again(execution: LoadHistory) -> str:
         loader_id=execution.loader_id, trigger__in=live, start_time__gt=execution.start_time
     )
     return comes_again(
-        execution, is_latest=not later.exists(), due_at=execution.loader.state.next_due_at
+        execution, now, is_latest=not later.exists(), due_at=execution.loader.state.next_due_at
     )
 
 

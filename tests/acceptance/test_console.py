@@ -58,7 +58,8 @@ def visit(scene: Scene, site: Site) -> Iterator[Visit]:
 
 
 def loader_page(visitor: Visitor, code: str = "ORDERS_HOURLY", tab: str = "overview") -> None:
-    visitor.open(f"{visitor.address_of('loaders/loader', code)}?tab={tab}")
+    address, _, _ = visitor.address_of("loaders/loader", code).partition("?")
+    visitor.open(f"{address}?tab={tab}")
 
 
 def test_an_operator_sees_a_loader_its_history_and_how_many_signals_it_has(
@@ -99,6 +100,18 @@ def test_an_operator_runs_a_loader_and_cancels_the_run(visit: Visit, scene: Scen
     operator.page.locator("#execution-story >> text=Called off").wait_for()  # without a reload
     assert operator.page.locator("#execution-story[hx-get]").count() == 0
     assert operator.action("cancel").is_disabled()
+
+
+def test_without_scripts_the_whole_form_is_shown_and_saved(visit: Visit, scene: Scene) -> None:
+    operator = visit(scene.people.operator, runs_scripts=False)
+    loader_page(operator, tab="sql")
+    operator.page.fill("#id_loader_sql", order_sql("POSTGRESQL"))
+    operator.page.fill("#id_contact", "new@example.org")
+    operator.click(operator.page.locator("#submit-row button[name=_save]"))
+    scene.loader.refresh_from_db()
+    assert scene.loader.contact == "new@example.org"
+    assert scene.loader.loader_sql == order_sql("POSTGRESQL")
+    assert "?tab=sql" in operator.page.url
 
 
 def test_a_viewer_sees_no_sql_anywhere_and_why_buttons_are_disabled(

@@ -105,13 +105,14 @@ def test_a_failure_tells_what_can_be_done_and_a_success_nothing() -> None:
 
 def test_a_failed_live_run_tells_whether_it_comes_again() -> None:
     failed, due = run(**FAILED), NOW + timedelta(minutes=15)
-    again = comes_again(failed, is_latest=True, due_at=due)
+    again = comes_again(failed, NOW, is_latest=True, due_at=due)
     assert again == "It is tried again at 2026-01-02 12:15 UTC."
-    assert "waits until somebody" in comes_again(failed, is_latest=True, due_at=None)
-    assert "has been tried again" in comes_again(failed, is_latest=False, due_at=due)
+    assert "as soon as there is room" in comes_again(failed, NOW, is_latest=True, due_at=NOW)
+    assert "waits until somebody" in comes_again(failed, NOW, is_latest=True, due_at=None)
+    assert "has been tried again" in comes_again(failed, NOW, is_latest=False, due_at=due)
 
 
 def test_nothing_is_promised_of_other_runs() -> None:
-    assert comes_again(run(**COUNTS), is_latest=True, due_at=NOW) == ""
+    assert comes_again(run(**COUNTS), NOW, is_latest=True, due_at=NOW) == ""
     backfill = run(**FAILED, trigger=Trigger.BACKFILL)
-    assert comes_again(backfill, is_latest=True, due_at=NOW) == ""
+    assert comes_again(backfill, NOW, is_latest=True, due_at=NOW) == ""
