@@ -14,6 +14,10 @@ def _stylesheet(name: str) -> Callable[[HttpRequest], str]:
     return lambda _: static(f"console/{name}.css")
 
 
+def _script_of_menus(_: HttpRequest) -> str:
+    return static("console/menus.js")
+
+
 def _icon(_: HttpRequest) -> str:
     return static("console/icon.svg")
 
@@ -24,7 +28,8 @@ UNFOLD: dict[str, Any] = {
     "SITE_SYMBOL": "conveyor_belt",
     "SITE_URL": None,
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _icon}],
-    "STYLES": [_stylesheet(name) for name in ("console", "lists", "home")],
+    "STYLES": [_stylesheet(name) for name in ("console", "lists", "home", "pages")],
+    "SCRIPTS": [_script_of_menus],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "6px",

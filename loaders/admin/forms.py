@@ -262,6 +262,19 @@ class WatermarkForm(ActionForm):
         return {"watermark": obj.state.last_load_timestamp}
 
 
+class SubmitForm(ActionForm):
+    """What who submits a definition wants the approver to know."""
+
+    note = "A second person looks at it, with evidence that is gathered at the source meanwhile."
+    message = forms.CharField(
+        label="Note to the approver",
+        required=False,
+        max_length=4000,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text="May be left empty. What changes, why, and what to look at.",
+    )
+
+
 class DecisionForm(forms.Form):
     """What an approver says about a version."""
 

@@ -10,8 +10,9 @@ import pytest
 
 from accounts.roles import Role
 from accounts.tokens import create_token
+from execution.models import LoadHistory, RunStatus
 from loaders.models import ApprovalStatus, Loader, LoaderState, LoadStatus, SourceDatabase
-from loaders.services import submit, update_loader
+from loaders.services import reject, submit, update_loader
 from tests.portal_database import PortalDatabase
 from tests.servers import SourceServer
 from tests.support.browser import Site, Visitor
@@ -56,8 +57,9 @@ def visit(scene: Scene, site: Site) -> Iterator[Visit]:
     assert [complaint for v in visitors for complaint in v.complaints] == []
 
 
-def loader_page(visitor: Visitor, code: str = "ORDERS_HOURLY") -> None:
-    visitor.open(visitor.address_of("loaders/loader", code))
+def loader_page(visitor: Visitor, code: str = "ORDERS_HOURLY", tab: str = "overview") -> None:
+    address, _, _ = visitor.address_of("loaders/loader", code).partition("?")
+    visitor.open(f"{address}?tab={tab}")
 
 
 def test_an_operator_sees_a_loader_its_history_and_how_many_signals_it_has(
@@ -66,11 +68,13 @@ def test_an_operator_sees_a_loader_its_history_and_how_many_signals_it_has(
     operator = visit(scene.people.operator)
     assert "BROKEN_ONE" in operator.text("#home-failed")
     loader_page(operator)
-    box = operator.text("#loader-box")
-    assert "Approved" in box
-    assert "Signals loaded\n2" in box
-    assert "2026-01-01 01:00:00" in box
+    assert "Approved" in operator.text("#loader-box")
+    overview = operator.text("#loader-overview")
+    assert "Loaded 2 signals of 2026-01-01 00:00 to 2026-01-01 06:00 UTC" in overview
+    assert "Signals loaded\n2" in overview
+    assert "2026-01-01 01:00:00" in overview
     assert "Succeeded" in operator.text("#loader-runs")
+    operator.click(operator.page.locator("#loader-tabs >> text=SQL"))
     assert MARKER in operator.page.locator("#id_loader_sql").input_value()
     operator.click(operator.page.locator("#loader-box >> text=Executions"))
     assert operator.page.locator("#result_list tbody tr").count() == 1
@@ -105,11 +109,31 @@ def test_an_operator_runs_a_loader_and_cancels_the_run(visit: Visit, scene: Scen
     operator.click(operator.action("run"))
     assert "is queued" in operator.text("#main")
     assert operator.action("run").is_disabled()
+    menu = operator.page.locator("#page-actions [data-menu]")
+    menu.locator("> summary").press("Enter")
     assert "A run is under way." in operator.text("#page-actions")
+    operator.page.keyboard.press("Escape")
+    assert menu.get_attribute("open") is None
     operator.click(operator.page.locator("#loader-runs tbody a").first)
     assert "Queued" in operator.text("#execution-box")
     operator.click(operator.action("cancel"))
     assert "was asked to stop" in operator.text("#main")
+    scene.execute(LoadHistory.objects.get(status=RunStatus.RUNNING))
+    operator.page.locator("#execution-story >> text=Called off").wait_for()  # without a reload
+    assert operator.page.locator("#execution-story[hx-get]").count() == 0
+    assert operator.action("cancel").is_disabled()
+
+
+def test_without_scripts_the_whole_form_is_shown_and_saved(visit: Visit, scene: Scene) -> None:
+    operator = visit(scene.people.operator, runs_scripts=False)
+    loader_page(operator, tab="sql")
+    operator.page.fill("#id_loader_sql", order_sql("POSTGRESQL"))
+    operator.page.fill("#id_contact", "new@example.org")
+    operator.click(operator.page.locator("#submit-row button[name=_save]"))
+    scene.loader.refresh_from_db()
+    assert scene.loader.contact == "new@example.org"
+    assert scene.loader.loader_sql == order_sql("POSTGRESQL")
+    assert "?tab=sql" in operator.page.url
 
 
 def test_a_viewer_sees_no_sql_anywhere_and_why_buttons_are_disabled(
@@ -124,6 +148,8 @@ def test_a_viewer_sees_no_sql_anywhere_and_why_buttons_are_disabled(
     viewer = visit(scene.people.viewer)
     for code in ("ORDERS_HOURLY", "BROKEN_ONE"):
         loader_page(viewer, code)
+    loader_page(viewer, "ORDERS_HOURLY", "sql")
+    viewer.open_menu()
     for name in ("submit", "approve", "reject", "enable", "disable", "run"):
         assert viewer.action(name).is_disabled(), name
         reason = viewer.action(name).get_attribute("title") or ""
@@ -153,8 +179,15 @@ def test_an_approver_approves_what_another_wrote(visit: Visit, scene: Scene) -> 
     approver = visit(scene.people.approver)
     approver.click(approver.page.locator("#home-waiting tbody a"))
     assert "SUM(amount * 2)" in approver.text(".lp-diff .lp-added >> nth=0")
-    approver.page.fill("#id_comment", "Doubled on purpose.")
-    approver.click(approver.page.locator("#decision [name=approve]"))
+    page = approver.page
+    page.keyboard.press("r")
+    page.keyboard.type("a doubled ratio")  # keys do nothing while somebody types
+    assert page.locator("#id_comment").input_value() == "a doubled ratio"
+    page.locator("#review-keys > summary").focus()
+    page.keyboard.press("a")
+    assert page.evaluate("document.activeElement.name") == "approve"
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     assert "Version 2 of ORDERS_HOURLY is approved." in approver.text("#main")
     scene.loader.refresh_from_db()
     assert scene.loader.approval_status == ApprovalStatus.APPROVED
@@ -170,8 +203,10 @@ def test_a_rejection_needs_a_comment(visit: Visit, scene: Scene) -> None:
     approver.click(approver.page.locator("#decision [name=reject]"))
     assert "Say in a comment why you reject it." in approver.text("#decision")
     approver.page.fill("#id_comment", "Too late for us.")
-    approver.click(approver.page.locator("#decision [name=reject]"))
-    assert "is rejected" in approver.text("#main")
+    reject(user=scene.people.admin, loader=scene.loader, comment="Not like this.")
+    approver.page.evaluate("window.dispatchEvent(new Event('focus'))")
+    approver.page.locator("#review-news >> text=was rejected by admin-person").wait_for()
+    assert approver.page.locator("#decision [name=approve]").is_disabled()
 
 
 def test_an_operator_writes_and_submits_a_loader(visit: Visit, scene: Scene) -> None:
@@ -189,11 +224,22 @@ def test_an_operator_writes_and_submits_a_loader(visit: Visit, scene: Scene) -> 
     assert "to correct before it can be submitted" in operator.text("#main")
     assert "Line 1, column 1" in operator.text(".lp-guard")
     operator.click(operator.action("submit"))
+    operator.click(operator.page.locator("#action-form button[type=submit]"))
     assert "is refused" in operator.text("#main")
+    operator.click(operator.page.locator("#action-form a"))
+    operator.click(operator.page.locator("#loader-tabs >> text=SQL"))
     operator.page.fill("#id_loader_sql", order_sql("POSTGRESQL"))
     operator.click(save)
     assert "Valid" in operator.text(".lp-guard")
+    settings = operator.page.locator("#loader-tabs >> text=Settings")
+    settings.click()  # no navigation: what is typed on the other tab stays
+    operator.page.fill("#id_grain_seconds", "7")
+    operator.click(save)
+    assert "1 to correct" in settings.inner_text()
+    assert "must divide a day evenly" in operator.text("#main")
     operator.click(operator.action("submit"))
+    operator.page.fill("#id_message", "A first try.")
+    operator.click(operator.page.locator("#action-form button[type=submit]"))
     assert "was submitted as version 1" in operator.text("#main")
     assert operator.action("approve").is_disabled()
     loader = Loader.objects.get(loader_code="REFUNDS_HOURLY")
