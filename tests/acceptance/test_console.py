@@ -60,6 +60,13 @@ def loader_page(visitor: Visitor, code: str = "ORDERS_HOURLY") -> None:
     visitor.open(visitor.address_of("loaders/loader", code))
 
 
+def write_sql(visitor: Visitor, sql: str) -> None:
+    """Put a text into the SQL editor in place of what is there."""
+    visitor.page.locator(".cm-content").click()
+    visitor.page.keyboard.press("Control+a")
+    visitor.page.keyboard.insert_text(sql)
+
+
 def test_an_operator_sees_a_loader_its_history_and_how_many_signals_it_has(
     visit: Visit, scene: Scene
 ) -> None:
@@ -157,7 +164,7 @@ def test_an_operator_writes_and_submits_a_loader(visit: Visit, scene: Scene) -> 
     operator.open("/admin/loaders/loader/add/")
     operator.page.fill("#id_loader_code", "REFUNDS_HOURLY")
     operator.page.select_option("#id_source_database", label="SHOP")
-    operator.page.fill("#id_loader_sql", "DELETE FROM orders")
+    write_sql(operator, "DELETE FROM orders")
     operator.page.fill("#id_grain_seconds", "3600")
     operator.page.fill("#id_description", "Refunds by region and channel.")
     operator.page.fill("#id_owning_team", "Shop")
@@ -168,14 +175,15 @@ def test_an_operator_writes_and_submits_a_loader(visit: Visit, scene: Scene) -> 
     assert "Line 1, column 1" in operator.text(".lp-guard")
     operator.click(operator.action("submit"))
     assert "is refused" in operator.text("#main")
-    operator.page.fill("#id_loader_sql", order_sql("POSTGRESQL"))
+    written = order_sql("POSTGRESQL").strip()
+    write_sql(operator, written)
     operator.click(save)
     assert "Valid" in operator.text(".lp-guard")
     operator.click(operator.action("submit"))
     assert "was submitted as version 1" in operator.text("#main")
     assert operator.action("approve").is_disabled()
     loader = Loader.objects.get(loader_code="REFUNDS_HOURLY")
-    assert loader.loader_sql == order_sql("POSTGRESQL")
+    assert loader.loader_sql == written
     assert loader.approval_status == ApprovalStatus.PENDING_APPROVAL
 
 
