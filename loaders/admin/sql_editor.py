@@ -36,6 +36,10 @@ class SqlEditor(UnfoldAdminTextareaWidget):  # type: ignore[misc] # django-unfol
         css = {"all": ["console/editor/editor.css"]}
         js = [Script("console/editor/main.js", type="module")]
 
+    # Django's own, which begins the content on a new line: browsers drop the first one, and a text
+    # that starts with an empty line must come back as it is.
+    template_name = "django/forms/widgets/textarea.html"
+
     facts: dict[str, Any] | None = None
 
     def __init__(self) -> None:

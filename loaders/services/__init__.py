@@ -3,6 +3,7 @@
 from loaders.services.account_looks import look_at_accounts
 from loaders.services.approval import approve, expire_stale_requests, reject, submit
 from loaders.services.archiving import archive_loader
+from loaders.services.catalogue import read_catalogue
 from loaders.services.definitions import (
     create_loader,
     get_loader,
@@ -68,6 +69,7 @@ __all__ = [
     "look_at_accounts",
     "may_see_evidence",
     "move_watermark",
+    "read_catalogue",
     "reject",
     "renew_evidence",
     "report_tampering",
