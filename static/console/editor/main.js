@@ -2,6 +2,7 @@
 
 import { Api } from "./api.js";
 import { Checking } from "./checking.js";
+import { Catalogues, languageOf } from "./completing.js";
 import { Findings } from "./findings.js";
 import { Sources } from "./sources.js";
 import { wordsOf } from "./words.js";
@@ -46,9 +47,16 @@ function start(root) {
     return false;
   }
 
+  const catalogues = new Catalogues({ api, note: part("tables"), words, changed: speak });
+
+  function speak() {
+    const { dialect, grammar } = sources;
+    writing.speak(languageOf({ dialect, grammar, facts, catalogue: catalogues.of(sources.now) }));
+  }
+
   function follow() {
     const source = sources.now;
-    writing.speak([sources.dialect.extension]);
+    speak();
     part("dialect").textContent = source
       ? words("dialect", { dialect: sources.dialectName, code: source.code })
       : "";
@@ -58,6 +66,7 @@ function start(root) {
   textarea.hidden = true;
   part("frame").hidden = false;
   sources.onChange(follow);
+  part("text").addEventListener("focusin", () => catalogues.want(sources.now), { once: true });
   follow();
 }
 

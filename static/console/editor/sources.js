@@ -23,14 +23,19 @@ export class Sources {
     return !this.choice || this.choice.value === this.facts.source;
   }
 
-  /** The language of the present source; PostgreSQL's, which is nearest to the standard, for none. */
-  get dialect() {
-    return DIALECTS[this.now?.grammar] ?? PostgreSQL;
+  /** Whose SQL is written; PostgreSQL's, which is nearest to the standard, while no source is named. */
+  get grammar() {
+    return this.now?.grammar ?? "POSTGRESQL";
   }
 
-  /** What people call that language; empty while no source is named. */
+  /** The language as the editor knows it. */
+  get dialect() {
+    return DIALECTS[this.grammar];
+  }
+
+  /** What people call it. */
   get dialectName() {
-    return NAMES[this.now?.grammar] ?? "";
+    return NAMES[this.grammar];
   }
 
   onChange(act) {
