@@ -13,6 +13,10 @@ def _stylesheet(_: HttpRequest) -> str:
     return static("console/console.css")
 
 
+def _diff_stylesheet(_: HttpRequest) -> str:
+    return static("console/diff.css")
+
+
 def _icon(_: HttpRequest) -> str:
     return static("console/icon.svg")
 
@@ -23,7 +27,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_SYMBOL": "conveyor_belt",
     "SITE_URL": None,
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _icon}],
-    "STYLES": [_stylesheet],
+    "STYLES": [_stylesheet, _diff_stylesheet],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "6px",

@@ -4,6 +4,7 @@ decided. A version is immutable; the only thing done here is to approve or rejec
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
@@ -13,17 +14,19 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.admin_access import PortalModelAdmin
 from accounts.object_access import reachable
 from accounts.roles import Permission, User, may, refusal
-from core.display import Tone, badge, instant_text
+from core.display import NOTHING, Tone, badge, instant_text
 from core.errors import PortalError
 from loaders.admin.actions import own_edit
+from loaders.admin.comparison import comparison_page
 from loaders.admin.evidence import evidence_context
 from loaders.admin.forms import DecisionForm
-from loaders.changes import settings_of, sql_diff, sql_of
+from loaders.changes import settings_of, sql_of
 from loaders.models import Decision, Loader, LoaderVersion
 from loaders.services import (
     approve,
@@ -34,6 +37,7 @@ from loaders.services import (
     restore_version,
     show_sql,
 )
+from loaders.side_by_side import side_by_side
 
 _EDIT = Permission.EDIT_LOADERS
 _LOOKS_AGAIN_SECONDS = "3"
@@ -95,6 +99,7 @@ class LoaderVersionAdmin(PortalModelAdmin):
         "decided_by",
         "decided",
         "comment",
+        "comparison",
     )
     list_display_links = ("shown_loader",)
     list_filter = (WaitingFilter, "decision")
@@ -120,15 +125,35 @@ class LoaderVersionAdmin(PortalModelAdmin):
     def decided(self, version: LoaderVersion) -> str:
         return instant_text(version.decided_at)
 
+    @admin.display(description="Against the one before")
+    def comparison(self, version: LoaderVersion) -> SafeString:
+        """A link to what differs; the first version has nothing to be compared with."""
+        if version.number == 1:
+            return format_html("{}", NOTHING)
+        address = reverse("admin:loaders_loaderversion_compare", args=[version.loader_id])
+        return format_html('<a href="{}?to={}">Compare</a>', address, version.number)
+
     def get_urls(self) -> list[URLPattern]:
+        compare = self.admin_site.admin_view(self.compare_view)
         view = self.admin_site.admin_view(self.restore_view)
         gather = self.admin_site.admin_view(self.evidence_view)
         names = ("loaders_loaderversion_restore", "loaders_loaderversion_evidence")
         return [
             path("<path:object_id>/restore/", view, name=names[0]),
             path("<path:object_id>/evidence/", gather, name=names[1]),
+            path("<uuid:loader_id>/compare/", compare, name="loaders_loaderversion_compare"),
             *super().get_urls(),
         ]
+
+    def compare_view(self, request: HttpRequest, loader_id: UUID) -> HttpResponse:
+        """Two versions of a loader side by side."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        loader = Loader.objects.visible_to(request.user).filter(pk=loader_id).first()
+        if loader is None:
+            raise Http404
+        context = {**self.admin_site.each_context(request), "model_admin": self}
+        return comparison_page(request, loader, context)
 
     def restore_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Make a draft of the version and show the loader."""
@@ -271,7 +296,8 @@ def _differences(version: LoaderVersion, *, with_sql: bool) -> dict[str, Any]:
     }
     if with_sql:
         sql = sql_of(version.definition)
-        shown |= {"sql": sql, "diff": sql_diff(sql_of(before.definition), sql) if before else []}
+        diff = side_by_side(sql_of(before.definition), sql) if before else []
+        shown |= {"sql": sql, "diff": diff}
     return shown
 
 

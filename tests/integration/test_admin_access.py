@@ -118,6 +118,8 @@ def pages(place: Place, role: Role) -> list[tuple[str, frozenset[Role]]]:
     listed.append((reverse("admin:auth_user_password_change", args=key), ADMIN))
     listed.append((reverse("admin:loaders_loader_governance"), EVERYBODY))
     listed.append((reverse("admin:loaders_loader_coverage", args=[place.loader.pk]), EVERYBODY))
+    compare = reverse("admin:loaders_loaderversion_compare", args=[place.loader.pk])
+    listed.append((compare, EVERYBODY))
     listed.append((reverse("admin:execution_coverage_board"), EVERYBODY))
     listed.append((reverse("explorer"), EVERYBODY))
     listed.append((reverse("explorer_loaders"), EVERYBODY))
@@ -229,6 +231,7 @@ def test_every_page_of_the_console_is_in_these_tables() -> None:
     known |= {
         "loaders_loaderversion_restore",
         "loaders_loaderversion_evidence",
+        "loaders_loaderversion_compare",
         "loaders_sourcedatabase_do",
         "accounts_team_do",
     }

@@ -148,6 +148,7 @@ def console_addresses() -> list[str]:
     found.append(reverse("explorer_loader", args=["GOOD_POSTGRES"]))
     loader = Loader.objects.get(loader_code="GOOD_POSTGRES")
     found.append(reverse("admin:loaders_loader_coverage", args=[loader.pk]))
+    found.append(reverse("admin:loaders_loaderversion_compare", args=[loader.pk]))
     for page in ("history", "delete"):
         found.append(reverse(f"admin:loaders_loader_{page}", args=[loader.pk]))
     found.append(f"{reverse('admin:loaders_loader_add')}?copy={loader.pk}")
