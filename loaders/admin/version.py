@@ -125,13 +125,15 @@ class LoaderVersionAdmin(PortalModelAdmin):
     def decided(self, version: LoaderVersion) -> str:
         return instant_text(version.decided_at)
 
-    @admin.display(description="Against the one before")
+    @admin.display(description="Difference")
     def comparison(self, version: LoaderVersion) -> SafeString:
         """A link to what differs; the first version has nothing to be compared with."""
         if version.number == 1:
             return format_html("{}", NOTHING)
         address = reverse("admin:loaders_loaderversion_compare", args=[version.loader_id])
-        return format_html('<a href="{}?to={}">Compare</a>', address, version.number)
+        return format_html(
+            '<a class="lp-link" href="{}?to={}">Compare</a>', address, version.number
+        )
 
     def get_urls(self) -> list[URLPattern]:
         compare = self.admin_site.admin_view(self.compare_view)

@@ -1,6 +1,7 @@
 // What the guard found: underlined in the text, and told below it.
 
 import { setDiagnostics } from "../../vendor/codemirror/codemirror.js";
+import { element } from "./elements.js";
 import { located } from "./places.js";
 
 /** Shows verdicts in a list and in the editor's text. */
@@ -44,20 +45,13 @@ export class Findings {
   }
 
   #row({ severity, code, message, line, column, place }) {
-    const row = document.createElement("li");
-    const tone = document.createElement("span");
-    tone.className = `lp-badge ${severity === "error" ? "lp-bad" : "lp-waiting"}`;
-    tone.textContent = this.words(severity);
-    const told = document.createElement("span");
-    const name = document.createElement("b");
-    name.textContent = code;
-    told.append(name, ` ${message}`);
-    row.append(tone, told);
+    const className = `lp-badge ${severity === "error" ? "lp-bad" : "lp-waiting"}`;
+    const tone = element("span", { className, textContent: this.words(severity) });
+    const told = element("span", {}, [element("b", { textContent: code }), ` ${message}`]);
+    const row = element("li", {}, [tone, told]);
     if (place) {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.className = "lp-link";
-      button.textContent = this.words("place", { line, column });
+      const textContent = this.words("place", { line, column });
+      const button = element("button", { type: "button", className: "lp-link", textContent });
       button.addEventListener("click", () => this.writing.goTo(place.from, place.to));
       row.append(button);
     }

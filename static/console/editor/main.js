@@ -5,6 +5,7 @@ import { Checking } from "./checking.js";
 import { Catalogues, languageOf } from "./completing.js";
 import { Findings } from "./findings.js";
 import { Sources } from "./sources.js";
+import { TestQuery } from "./trial.js";
 import { wordsOf } from "./words.js";
 import { Writing } from "./writing.js";
 
@@ -32,6 +33,7 @@ function start(root) {
   function changed() {
     if (stored) stored.hidden = writing.text !== textarea.defaultValue;
     checking.soon();
+    trial.refresh();
   }
 
   async function check(signal) {
@@ -47,6 +49,10 @@ function start(root) {
     return false;
   }
 
+  const parts = Object.fromEntries(
+    ["run", "stop", "reason", "from", "to", "told", "result"].map((name) => [name, part(`test-${name}`)]),
+  );
+  const trial = new TestQuery({ api, facts, sources, writing, parts, words });
   const catalogues = new Catalogues({ api, note: part("tables"), words, changed: speak });
 
   function speak() {
@@ -61,10 +67,12 @@ function start(root) {
       ? words("dialect", { dialect: sources.dialectName, code: source.code })
       : "";
     checking.soon({ now: true });
+    trial.refresh();
   }
 
   textarea.hidden = true;
   part("frame").hidden = false;
+  part("test").hidden = false;
   sources.onChange(follow);
   part("text").addEventListener("focusin", () => catalogues.want(sources.now), { once: true });
   follow();
