@@ -17,6 +17,10 @@ def _diff_stylesheet(_: HttpRequest) -> str:
     return static("console/diff.css")
 
 
+def _stylesheet_without_scripts(_: HttpRequest) -> str:
+    return static("console/no_scripts.css")
+
+
 def _icon(_: HttpRequest) -> str:
     return static("console/icon.svg")
 
@@ -27,7 +31,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_SYMBOL": "conveyor_belt",
     "SITE_URL": None,
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _icon}],
-    "STYLES": [_stylesheet, _diff_stylesheet],
+    "STYLES": [_stylesheet, _diff_stylesheet, _stylesheet_without_scripts],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "6px",
