@@ -214,10 +214,9 @@ def test_the_sql_editor_tells_errors_where_they_stand_and_offers_the_sources_col
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.closest('.cm-editor')") is None
     _the_parts_decide_as_documented(page.evaluate(PARTS.read_text()))
-    warned: list[str] = []
-    page.on("dialog", lambda dialog: (warned.append(dialog.type), dialog.accept()))
-    operator.open("/admin/loaders/loader/")
-    assert warned == ["beforeunload"]
+    with page.expect_event("dialog", lambda dialog: dialog.accept() is None) as warned:
+        operator.open("/admin/loaders/loader/")
+    assert warned.value.type == "beforeunload"
 
 
 def _the_parts_decide_as_documented(found: Any) -> None:

@@ -28,7 +28,7 @@ function start(root) {
   });
 
   // The page tells what the guard says of the stored text, which is not the one in sight any more.
-  const stored = document.querySelector(".lp-guard")?.closest(".field-guard");
+  const stored = document.querySelector(".lp-guard")?.closest(".form-row");
 
   function changed() {
     if (stored) stored.hidden = writing.text !== textarea.defaultValue;
