@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
@@ -15,13 +16,15 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.admin_access import PortalModelAdmin, name_of
 from accounts.roles import Permission, User, may, refusal
-from core.display import Tone, badge, instant_text
+from core.display import NOTHING, Tone, badge, instant_text
 from core.errors import PortalError
 from loaders.admin.actions import own_edit
+from loaders.admin.comparison import comparison_page
 from loaders.admin.evidence import evidence_context
 from loaders.admin.forms import DecisionForm
 from loaders.admin.inbox import (
@@ -37,7 +40,7 @@ from loaders.admin.inbox import (
     waiting_for_anybody,
     with_last_approved,
 )
-from loaders.changes import settings_of, sql_diff, sql_of
+from loaders.changes import settings_of, sql_of
 from loaders.models import Decision, EvidencePack, Loader, LoaderVersion
 from loaders.services import (
     approve,
@@ -48,6 +51,7 @@ from loaders.services import (
     restore_version,
     show_sql,
 )
+from loaders.side_by_side import side_by_side
 
 _EDIT = Permission.EDIT_LOADERS
 __all__ = ["LoaderVersionAdmin", "decide", "waiting_address", "waiting_for", "waiting_for_anybody"]
@@ -73,6 +77,7 @@ class LoaderVersionAdmin(PortalModelAdmin):
         "decided_by",
         "decided",
         "comment",
+        "comparison",
     )
     list_display_links = ("shown_loader",)
     change_list_template = "console/inbox.html"
@@ -138,7 +143,18 @@ class LoaderVersionAdmin(PortalModelAdmin):
     def decided(self, version: LoaderVersion) -> str:
         return instant_text(version.decided_at)
 
+    @admin.display(description="Difference")
+    def comparison(self, version: LoaderVersion) -> SafeString:
+        """A link to what differs; the first version has nothing to be compared with."""
+        if version.number == 1:
+            return format_html("{}", NOTHING)
+        address = reverse("admin:loaders_loaderversion_compare", args=[version.loader_id])
+        return format_html(
+            '<a class="lp-link" href="{}?to={}">Compare</a>', address, version.number
+        )
+
     def get_urls(self) -> list[URLPattern]:
+        compare = self.admin_site.admin_view(self.compare_view)
         view = self.admin_site.admin_view(self.restore_view)
         gather = self.admin_site.admin_view(self.evidence_view)
         news = self.admin_site.admin_view(self.news_view)
@@ -147,8 +163,19 @@ class LoaderVersionAdmin(PortalModelAdmin):
             path("<path:object_id>/news/", news, name="loaders_loaderversion_news"),
             path("<path:object_id>/restore/", view, name=names[0]),
             path("<path:object_id>/evidence/", gather, name=names[1]),
+            path("<uuid:loader_id>/compare/", compare, name="loaders_loaderversion_compare"),
             *super().get_urls(),
         ]
+
+    def compare_view(self, request: HttpRequest, loader_id: UUID) -> HttpResponse:
+        """Two versions of a loader side by side."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        loader = Loader.objects.visible_to(request.user).filter(pk=loader_id).first()
+        if loader is None:
+            raise Http404
+        context = {**self.admin_site.each_context(request), "model_admin": self}
+        return comparison_page(request, loader, context)
 
     def restore_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Make a draft of the version and show the loader."""
@@ -320,7 +347,8 @@ def _differences(version: LoaderVersion, *, with_sql: bool) -> dict[str, Any]:
     }
     if with_sql:
         sql = sql_of(version.definition)
-        shown |= {"sql": sql, "diff": sql_diff(sql_of(before.definition), sql) if before else []}
+        diff = side_by_side(sql_of(before.definition), sql) if before else []
+        shown |= {"sql": sql, "diff": diff}
     return shown
 
 

@@ -9,6 +9,7 @@ from loaders.services.approval import (
     submit,
 )
 from loaders.services.archiving import archive_loader
+from loaders.services.catalogue import read_catalogue
 from loaders.services.definitions import (
     create_loader,
     get_loader,
@@ -77,6 +78,7 @@ __all__ = [
     "look_at_accounts",
     "may_see_evidence",
     "move_watermark",
+    "read_catalogue",
     "reject",
     "renew_evidence",
     "report_tampering",

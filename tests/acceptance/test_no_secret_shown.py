@@ -62,6 +62,7 @@ SQL_IS_SHOWN: dict[str, frozenset[Role]] = {
     "GET admin:loaders_loader_change": ENTITLED,
     "GET admin:loaders_loader_add": WRITERS,  # a copy to begin with
     "GET admin:loaders_loaderversion_change": ENTITLED,
+    "GET admin:loaders_loaderversion_compare": ENTITLED,
     "GET admin:execution_loadhistory_change": ENTITLED,  # what the source said
     "GET admin:execution_loadhistory_live": ENTITLED,
     # Only the operator sends wrong SQL, and reads in the answer what is wrong with it.

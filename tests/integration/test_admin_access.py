@@ -131,6 +131,8 @@ def pages(place: Place, role: Role) -> list[tuple[str, frozenset[Role]]]:
     )
     inbox = reverse("admin:loaders_loaderversion_changelist")
     listed += [(f"{inbox}?waiting={whose}", EVERYBODY) for whose in ("me", "all")]
+    compare = reverse("admin:loaders_loaderversion_compare", args=[place.loader.pk])
+    listed.append((compare, EVERYBODY))
     listed.append((reverse("admin:execution_coverage_board"), EVERYBODY))
     listed.append((reverse("explorer"), EVERYBODY))
     listed.append((reverse("explorer_loaders"), EVERYBODY))
@@ -268,6 +270,7 @@ def test_every_page_of_the_console_is_in_these_tables() -> None:
         "loaders_loaderversion_news",
         "loaders_loaderversion_restore",
         "loaders_loaderversion_evidence",
+        "loaders_loaderversion_compare",
         "loaders_sourcedatabase_do",
         "accounts_team_do",
     }

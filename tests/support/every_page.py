@@ -156,6 +156,7 @@ def console_addresses() -> list[str]:
         found.append(f"{reverse('admin:loaders_loader_change', args=[pk])}?tab=sql")
     page = reverse("admin:loaders_loader_change", args=[loader.pk])
     found += [f"{page}?tab={tab}" for tab in (*SECTIONS, *FORM_TABS)]
+    found.append(reverse("admin:loaders_loaderversion_compare", args=[loader.pk]))
     for page in ("history", "delete"):
         found.append(reverse(f"admin:loaders_loader_{page}", args=[loader.pk]))
     found.append(f"{reverse('admin:loaders_loader_add')}?copy={loader.pk}")
