@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Iterator
 from itertools import chain
 
+import hypothesis
 import MySQLdb
 import psycopg
 import pytest
@@ -40,7 +41,9 @@ RUN = "LOADERPORTAL_TEST_RUN"
 def pytest_configure() -> None:
     """Passwords of tests are hashed fast, in a form that portal processes can read too. Clients in
     this process ask for no static files: each would look through all of them before its first
-    request."""
+    request. An example may take as long as a busy machine needs."""
+    hypothesis.settings.register_profile("portal", deadline=None)
+    hypothesis.settings.load_profile("portal")
     settings.PASSWORD_HASHERS = ["tests.support.people.FastHasher"]
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "whitenoise" not in name]
 
