@@ -236,7 +236,7 @@ def test_sql_and_what_quotes_it_is_shown_to_the_entitled_only_and_passwords_to_n
         assert len(with_account) == 3  # a source and its list, a version
         assert len(with_sql) == 5  # both tabs of a loader's form, version, execution (also live)
         # An execution (also live), a replica and a job, their lists, home.
-        assert len(with_replica) == 8
+        assert len(with_replica) == 7
 
 
 def test_an_address_cannot_probe_fields_that_the_page_does_not_show(place: Place) -> None:
