@@ -13,6 +13,10 @@ def _stylesheet(_: HttpRequest) -> str:
     return static("console/console.css")
 
 
+def _script(_: HttpRequest) -> str:
+    return static("console/reach.js")
+
+
 def _icon(_: HttpRequest) -> str:
     return static("console/icon.svg")
 
@@ -24,6 +28,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_URL": None,
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _icon}],
     "STYLES": [_stylesheet],
+    "SCRIPTS": [_script],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "6px",
