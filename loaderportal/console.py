@@ -17,6 +17,14 @@ def _script(_: HttpRequest) -> str:
     return static("console/reach.js")
 
 
+def _times_style(_: HttpRequest) -> str:
+    return static("console/times.css")
+
+
+def _times_script(_: HttpRequest) -> str:
+    return static("console/times.js")
+
+
 def _icon(_: HttpRequest) -> str:
     return static("console/icon.svg")
 
@@ -27,8 +35,8 @@ UNFOLD: dict[str, Any] = {
     "SITE_SYMBOL": "conveyor_belt",
     "SITE_URL": None,
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _icon}],
-    "STYLES": [_stylesheet],
-    "SCRIPTS": [_script],
+    "STYLES": [_stylesheet, _times_style],
+    "SCRIPTS": [_script, _times_script],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "6px",

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from accounts.object_access import reachable
 from accounts.roles import Permission, User, may
-from core.display import Tone, instant_text, window_text
+from core.display import Tone, time_shown, window_shown
 from execution.admin import duration_text, status_badge
 from execution.models import LoadHistory, Replica, RunStatus, Trigger
 from loaders.admin.loader import lag_text
@@ -65,11 +65,11 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "failed": _failures(failed.order_by("loader_code")[:_SHOWN]),
         "may_approve": may(request.user, Permission.APPROVE),
         "waiting": [
-            {"version": version, "submitted": instant_text(version.submitted_at)}
+            {"version": version, "submitted": time_shown(version.submitted_at)}
             for version in _waiting(request.user)[:_SHOWN]
         ],
         "behind": [
-            (loader, instant_text(loader.state.last_load_timestamp), lag_text(loader, now))
+            (loader, time_shown(loader.state.last_load_timestamp), lag_text(loader, now))
             for loader in behind[:_SHOWN]
         ],
     }
@@ -94,7 +94,7 @@ def _run_row(run: LoadHistory, now: datetime) -> dict[str, Any]:
     return {
         "run": run,
         "status": status_badge(run),
-        "window": window_text(run.query_from_time, run.query_to_time),
+        "window": window_shown(run.query_from_time, run.query_to_time),
         "duration": duration_text(run, now),
     }
 

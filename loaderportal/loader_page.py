@@ -16,7 +16,8 @@ from accounts.admin_access import audit_address
 from accounts.admin_actions import PageAction
 from accounts.roles import Permission, User, may
 from backfill.admin import jobs_address, submit_address
-from core.display import instant_text, number_text, window_text
+from core.display import instant_text, number_text, time_shown, window_shown
+from core.shown_zone import in_shown_zone
 from execution.admin import DRY_RUN, TEST_QUERY, duration_text, status_badge
 from execution.models import (
     Gap,
@@ -30,6 +31,7 @@ from loaderportal.coverage_page import (
     STRIP,
     coverage_address,
     coverage_view,
+    ends_of,
     loader_for,
     strip_of,
 )
@@ -139,7 +141,7 @@ class LoaderPageAdmin(LoaderAdmin):
         if (held := _source_hold(loader)) is not None:
             yield "Source", held
         yield "Signals loaded", signals_text(loader.loader_code)
-        yield "Newest signal (UTC)", instant_text(_newest_signal(loader.loader_code))
+        yield in_shown_zone("Newest signal"), time_shown(_newest_signal(loader.loader_code))
 
 
 def _source_hold(loader: Loader) -> str | None:
@@ -175,8 +177,8 @@ def _run_row(run: LoadHistory, now: datetime) -> dict[str, Any]:
     return {
         "address": reverse("admin:execution_loadhistory_change", args=[run.pk]),
         "run": run,
-        "started": instant_text(run.start_time),
-        "window": window_text(run.query_from_time, run.query_to_time),
+        "started": time_shown(run.start_time),
+        "window": window_shown(run.query_from_time, run.query_to_time),
         "loaded": number_text(run.records_loaded),
         "status": status_badge(run),
         "is_trial": run.trigger == Trigger.DRY_RUN,
@@ -194,8 +196,7 @@ def coverage_context(loader: Loader, now: datetime) -> dict[str, Any] | None:
     count = gaps[: _COUNTED_GAPS + 1].count()
     return {
         "strip": strip_of(loader, reading),
-        "first": instant_text(reading.stretch.start),
-        "last": instant_text(reading.stretch.end),
+        **ends_of(reading.stretch),
         "gaps": f"more than {_COUNTED_GAPS}" if count > _COUNTED_GAPS else f"{count}",
         "has_gaps": count > 0,
         "gaps_address": f"{reverse('admin:execution_gap_changelist')}?"

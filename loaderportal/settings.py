@@ -100,6 +100,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.time_zone.TimeZoneMiddleware",
     "audit.middleware.SourceAddressMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -118,7 +119,8 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-            ]
+            ],
+            "builtins": ["core.templatetags.times"],
         },
     }
 ]
@@ -233,6 +235,7 @@ KNOX_TOKEN_MODEL = "accounts.ApiToken"  # noqa: S105 - the name of a model
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
+FORMAT_MODULE_PATH = ["loaderportal.formats"]
 USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = _config["LOADERPORTAL_STATIC_ROOT"] or None

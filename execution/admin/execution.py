@@ -18,15 +18,8 @@ from accounts.admin_access import name_of
 from accounts.admin_actions import ActionPageAdmin, PageAction
 from accounts.admin_lists import SearchedFilter
 from accounts.roles import Permission, User, may
-from core.display import (
-    NOTHING,
-    Tone,
-    badge,
-    instant_text,
-    number_text,
-    span_text,
-    window_text,
-)
+from core.display import NOTHING, Tone, badge, number_text, span_text, time_shown, window_shown
+from core.shown_zone import in_shown_zone
 from execution.admin.links import loader_link
 from execution.admin.trials import trial_context
 from execution.admin.window_filter import WindowFilter
@@ -151,17 +144,17 @@ class ExecutionAdmin(ActionPageAdmin):
         hidden = () if may(request.user, Permission.VIEW_SQL) else ("=replica_name",)
         return [field for field in self.search_fields if field not in hidden]
 
-    @admin.display(description="Started (UTC)", ordering="start_time")
+    @admin.display(description=in_shown_zone("Started"), ordering="start_time")
     def started(self, execution: LoadHistory) -> str:
-        return instant_text(execution.start_time)
+        return time_shown(execution.start_time)
 
     @admin.display(description="Loader", ordering="loader")
     def loader_shown(self, execution: LoadHistory) -> SafeString:
         return loader_link(execution.loader_id, execution.loader.pk)
 
-    @admin.display(description="Window (UTC)", ordering="query_from_time")
+    @admin.display(description=in_shown_zone("Window"), ordering="query_from_time")
     def window_shown(self, execution: LoadHistory) -> str:
-        return window_text(execution.query_from_time, execution.query_to_time)
+        return window_shown(execution.query_from_time, execution.query_to_time)
 
     @admin.display(description="Status", ordering="status")
     def status_shown(self, execution: LoadHistory) -> SafeString:
@@ -227,12 +220,12 @@ class ExecutionAdmin(ActionPageAdmin):
             "loader_address": reverse("admin:loaders_loader_change", args=[obj.loader.pk]),
         }
 
-    @admin.display(description="Signals found (UTC)")
+    @admin.display(description=in_shown_zone("Signals found"))
     def signals_shown(self, execution: LoadHistory) -> str:
         if execution.actual_from_time is None or execution.actual_to_time is None:
             return "No rows"
         first, last = execution.actual_from_time, execution.actual_to_time
-        return f"{instant_text(first)} to {instant_text(last)}"
+        return format_html("{} to {}", time_shown(first), time_shown(last))
 
     @admin.display(description="Read")
     def read(self, execution: LoadHistory) -> str:
@@ -255,13 +248,13 @@ class ExecutionAdmin(ActionPageAdmin):
     def written(self, execution: LoadHistory) -> str:
         return number_text(execution.bytes_written)
 
-    @admin.display(description="Taken up (UTC)")
+    @admin.display(description=in_shown_zone("Taken up"))
     def claimed(self, execution: LoadHistory) -> str:
-        return instant_text(execution.claimed_at)
+        return time_shown(execution.claimed_at)
 
-    @admin.display(description="Ended (UTC)")
+    @admin.display(description=in_shown_zone("Ended"))
     def ended(self, execution: LoadHistory) -> str:
-        return instant_text(execution.end_time)
+        return time_shown(execution.end_time)
 
     @admin.display(description="Asked for by")
     def requester(self, execution: LoadHistory) -> str:

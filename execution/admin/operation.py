@@ -8,7 +8,8 @@ from django.utils.safestring import SafeString
 
 from accounts.admin_access import PortalModelAdmin
 from accounts.roles import Permission
-from core.display import NOTHING, Tone, badge, instant_text, number_text, window_text
+from core.display import NOTHING, Tone, badge, number_text, time_shown, window_shown
+from core.shown_zone import in_shown_zone
 from execution.admin.links import loader_link
 from execution.maintenance import registered
 from execution.maintenance.runner import next_due
@@ -39,9 +40,9 @@ class LockAdmin(PortalModelAdmin):
     def loader_shown(self, lock: LoaderExecutionLock) -> SafeString:
         return loader_link(lock.loader_id, lock.loader.pk)
 
-    @admin.display(description="Window (UTC)", ordering="window_from")
+    @admin.display(description=in_shown_zone("Window"), ordering="window_from")
     def window_shown(self, lock: LoaderExecutionLock) -> str:
-        return window_text(lock.window_from, lock.window_to)
+        return window_shown(lock.window_from, lock.window_to)
 
     @admin.display(description="State", ordering="released")
     def holding(self, lock: LoaderExecutionLock) -> SafeString:
@@ -51,17 +52,17 @@ class LockAdmin(PortalModelAdmin):
             return badge("Asked to stop", Tone.WAITING)
         return badge("Held", Tone.BUSY) if lock.claimed_at else badge("Queued", Tone.WAITING)
 
-    @admin.display(description="Acquired (UTC)", ordering="acquired_at")
+    @admin.display(description=in_shown_zone("Acquired"), ordering="acquired_at")
     def acquired(self, lock: LoaderExecutionLock) -> str:
-        return instant_text(lock.acquired_at)
+        return time_shown(lock.acquired_at)
 
-    @admin.display(description="Lease until (UTC)", ordering="lease_until")
+    @admin.display(description=in_shown_zone("Lease until"), ordering="lease_until")
     def lease(self, lock: LoaderExecutionLock) -> str:
-        return instant_text(lock.lease_until)
+        return time_shown(lock.lease_until)
 
-    @admin.display(description="Released (UTC)", ordering="released_at")
+    @admin.display(description=in_shown_zone("Released"), ordering="released_at")
     def release(self, lock: LoaderExecutionLock) -> str:
-        return instant_text(lock.released_at)
+        return time_shown(lock.released_at)
 
 
 class ReplicaAdmin(PortalModelAdmin):
@@ -79,13 +80,13 @@ class ReplicaAdmin(PortalModelAdmin):
             return badge("Not heard of", Tone.BAD)
         return badge("Draining", Tone.WAITING) if replica.draining else badge("Live", Tone.GOOD)
 
-    @admin.display(description="Started (UTC)", ordering="started_at")
+    @admin.display(description=in_shown_zone("Started"), ordering="started_at")
     def started(self, replica: Replica) -> str:
-        return instant_text(replica.started_at)
+        return time_shown(replica.started_at)
 
-    @admin.display(description="Heartbeat (UTC)", ordering="heartbeat_at")
+    @admin.display(description=in_shown_zone("Heartbeat"), ordering="heartbeat_at")
     def heartbeat(self, replica: Replica) -> str:
-        return instant_text(replica.heartbeat_at)
+        return time_shown(replica.heartbeat_at)
 
 
 class MaintenanceJobAdmin(PortalModelAdmin):
@@ -120,18 +121,18 @@ class MaintenanceJobAdmin(PortalModelAdmin):
         known = registered().get(job.name)
         return str(known.schedule) if known else "No longer"
 
-    @admin.display(description="Next (UTC)")
+    @admin.display(description=in_shown_zone("Next"))
     def next_shown(self, job: MaintenanceJob) -> str:
         known = registered().get(job.name)
-        return instant_text(next_due(known, job, None)) if known else NOTHING
+        return time_shown(next_due(known, job, None)) if known else NOTHING
 
-    @admin.display(description="Started (UTC)", ordering="last_started_at")
+    @admin.display(description=in_shown_zone("Started"), ordering="last_started_at")
     def started(self, job: MaintenanceJob) -> str:
-        return instant_text(job.last_started_at)
+        return time_shown(job.last_started_at)
 
-    @admin.display(description="Ended (UTC)", ordering="last_finished_at")
+    @admin.display(description=in_shown_zone("Ended"), ordering="last_finished_at")
     def finished(self, job: MaintenanceJob) -> str:
-        return instant_text(job.last_finished_at)
+        return time_shown(job.last_finished_at)
 
     @admin.display(description="Did", ordering="last_count")
     def count(self, job: MaintenanceJob) -> str:

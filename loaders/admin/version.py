@@ -18,8 +18,9 @@ from django.utils.safestring import SafeString
 from accounts.admin_access import PortalModelAdmin
 from accounts.object_access import reachable
 from accounts.roles import Permission, User, may, refusal
-from core.display import Tone, badge, instant_text
+from core.display import Tone, badge, time_shown
 from core.errors import PortalError
+from core.shown_zone import in_shown_zone
 from loaders.admin.actions import own_edit
 from loaders.admin.evidence import evidence_context
 from loaders.admin.forms import DecisionForm
@@ -112,13 +113,13 @@ class LoaderVersionAdmin(PortalModelAdmin):
     def decision_shown(self, version: LoaderVersion) -> SafeString:
         return decision_badge(version)
 
-    @admin.display(description="Submitted (UTC)", ordering="submitted_at")
+    @admin.display(description=in_shown_zone("Submitted"), ordering="submitted_at")
     def submitted(self, version: LoaderVersion) -> str:
-        return instant_text(version.submitted_at)
+        return time_shown(version.submitted_at)
 
-    @admin.display(description="Decided (UTC)", ordering="decided_at")
+    @admin.display(description=in_shown_zone("Decided"), ordering="decided_at")
     def decided(self, version: LoaderVersion) -> str:
-        return instant_text(version.decided_at)
+        return time_shown(version.decided_at)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.restore_view)
@@ -207,8 +208,8 @@ class LoaderVersionAdmin(PortalModelAdmin):
             "title": f"{version.loader.loader_code}, version {version.number}",
             "version": version,
             "decision_badge": decision_badge(version),
-            "submitted": instant_text(version.submitted_at),
-            "decided": instant_text(version.decided_at),
+            "submitted": time_shown(version.submitted_at),
+            "decided": time_shown(version.decided_at),
             "form": form,
             "is_waiting": version.decision == Decision.PENDING,
             "approval_blocked": _blocked(request.user, version.loader, own=True)

@@ -94,11 +94,13 @@ class Visitor:
     """One signed-in person. Keeps the source of every page opened and what the browser
     complained about."""
 
-    def __init__(self, browser: Browser, address: str, user: Any, *, width: int = 1440) -> None:
+    def __init__(
+        self, browser: Browser, address: str, user: Any, *, width: int = 1440, **options: Any
+    ) -> None:
         self._address = address
         self.sources: list[str] = []
         self.complaints: list[str] = []
-        context = browser.new_context(viewport={"width": width, "height": 900})
+        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
         self.page: Page = context.new_page()
         self.page.on("console", self._note)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
