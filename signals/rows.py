@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
+from typing import cast
 from uuid import UUID
 
 from core.window import Window
@@ -37,6 +38,7 @@ _NULL = b"\\N"
 _STAMP_CACHE_LIMIT = 20_000
 _HOUR_CACHE_LIMIT = 20_000
 _SECOND = timedelta(seconds=1)
+_UTC_OFFSET = b"+00:00"
 _LONGEST_OFFSET = timedelta(hours=15)
 """PostgreSQL reads no longer ones."""
 
@@ -50,9 +52,10 @@ _SHAPES = {
 }
 """How sources write most stamps, by what stands before the hour and after the seconds."""
 
-# So short that none is infinite or, unless zero, too small for a double precision number.
+# So short that none is infinite or, unless zero, too small for a double precision number. COPY's
+# NULL may stand for one.
 _PLAIN_NUMBERS = re.compile(
-    rb"(?:-?+[0-9]{1,200}+(?:\.[0-9]{1,200}+)?+(?:[eE][-+]?+[0-9]{1,2}+)?+\n)*+"
+    rb"(?:(?:-?+[0-9]{1,200}+(?:\.[0-9]{1,200}+)?+(?:[eE][-+]?+[0-9]{1,2}+)?+|\\N)\n)*+"
 )
 
 _WHOLE = re.compile(rb"([0-9]+)\.0*")
@@ -174,12 +177,16 @@ class StampEncoder:
         shape = _SHAPES.get((stamps[0][10:11], zone))
         if shape is None or not _each_is(shape, stamps):
             return []
-        offsets = {self._offset_of(hour, zone) for hour in {stamp[:13] for stamp in stamps}}
+        first, last = min(stamps), max(stamps)
+        hours = {first[:13]} if first[:13] == last[:13] else {stamp[:13] for stamp in stamps}
+        offsets = {self._offset_of(hour, zone) for hour in hours}
         offset = offsets.pop()
         if offsets or not offset:
             return []
-        self._one(min(stamps))
-        self._one(max(stamps))
+        self._one(first)
+        self._one(last)
+        if zone == b"+00" and offset == _UTC_OFFSET:
+            return stamps
         return [stamp[:19] + offset for stamp in stamps]
 
     def _offset_of(self, hour: bytes, zone: bytes) -> bytes:
@@ -228,26 +235,38 @@ def _column(rows: list[Row], position: int) -> list[Cell]:
 
 def _each_is(shape: re.Pattern[bytes], cells: list[bytes]) -> bool:
     """Whether each cell is of the shape, which ends with a line feed."""
-    text = b"\n".join(cells) + b"\n"
+    return _is_made_of(shape, b"\n".join(cells) + b"\n", len(cells))
+
+
+def _is_made_of(shape: re.Pattern[bytes], text: bytes, lines: int) -> bool:
     # A cell that holds a line feed itself could look like two good ones.
-    return text.count(b"\n") == len(cells) and shape.fullmatch(text) is not None
+    return text.count(b"\n") == lines and shape.fullmatch(text) is not None
 
 
 def _numbers(column: list[Cell], name: str) -> list[bytes]:
     """The finite numbers of a column by their own digits, or COPY's NULL."""
-    present = [cell for cell in column if cell is not None]
-    if present and not _each_is(_PLAIN_NUMBERS, present):
-        return [_number(cell, name) for cell in column]
-    if len(present) == len(column):
-        return present
-    return [_NULL if cell is None else cell for cell in column]
+    filled = _with_nulls(column)
+    text = b"\n".join(filled) + b"\n"
+    # Text that reads `\N` at the source is no NULL.
+    is_plain = text.count(_NULL) == column.count(None)
+    if is_plain and _is_made_of(_PLAIN_NUMBERS, text, len(column)):
+        return filled
+    return [_number(cell, name) for cell in column]
+
+
+def _with_nulls(column: list[Cell]) -> list[bytes]:
+    """The column itself where it holds no NULL, else a copy that has COPY's NULL instead."""
+    if None in column:
+        return [_NULL if cell is None else cell for cell in column]
+    return cast("list[bytes]", column)
 
 
 def _counts(column: list[Cell], name: str) -> list[bytes]:
     """The whole numbers of a column by their own digits, or COPY's NULL."""
-    present = [cell for cell in column if cell]
-    if len(present) == len(column) and b"".join(present).isdigit():
-        return present
+    if None not in column and b"" not in column:
+        cells = cast("list[bytes]", column)
+        if b"".join(cells).isdigit():
+            return cells
     return [whole_count(cell, name) for cell in column]
 
 
