@@ -21,6 +21,10 @@ def _times_style(_: HttpRequest) -> str:
     return static("console/times.css")
 
 
+def _direction_style(_: HttpRequest) -> str:
+    return static("console/direction.css")
+
+
 def _times_script(_: HttpRequest) -> str:
     return static("console/times.js")
 
@@ -35,7 +39,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_SYMBOL": "conveyor_belt",
     "SITE_URL": None,
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _icon}],
-    "STYLES": [_stylesheet, _times_style],
+    "STYLES": [_stylesheet, _times_style, _direction_style],
     "SCRIPTS": [_script, _times_script],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,

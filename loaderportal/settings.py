@@ -233,7 +233,12 @@ REST_KNOX = {"TOKEN_PREFIX": "lpt_", "AUTH_HEADER_PREFIX": "Bearer"}
 MIGRATION_MODULES = {"knox": None}  # they would make a table for the model that ours replaces
 KNOX_TOKEN_MODEL = "accounts.ApiToken"  # noqa: S105 - the name of a model
 
+# Without LocaleMiddleware, and with one language: a page whose buttons Django and Unfold translate
+# and whose sentences nobody did is worse than one in English (see CONTRIBUTING.md).
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English")]
+USE_I18N = True
+LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 FORMAT_MODULE_PATH = ["loaderportal.formats"]
 USE_TZ = True

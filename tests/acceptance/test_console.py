@@ -107,6 +107,25 @@ def test_times_are_shown_in_the_zone_that_a_person_chooses_and_utc_on_hover(
         assert hint.text_content() == told
 
 
+def test_what_is_written_from_right_to_left_runs_so_and_code_does_not(
+    visit: Visit, scene: Scene
+) -> None:
+    update_loader(
+        user=scene.people.operator, loader=scene.loader, values={"description": "طلبات east"}
+    )
+    operator = visit(scene.people.operator)
+    loader_page(operator)
+    assert operator.text("html[lang=en][dir=ltr] body")
+    runs = "one => [getComputedStyle(one).unicodeBidi, getComputedStyle(one).direction]"
+    page = operator.page
+    assert page.locator("#id_description").evaluate(runs) == ["plaintext", "ltr"]
+    assert page.locator("#id_loader_sql").evaluate(runs) == ["isolate", "ltr"]
+    operator.open("/admin/signals/segmentcombination/")
+    name = page.locator("#result_list tbody").get_by_text("جدة").first
+    in_cell = "one => getComputedStyle(one.closest('td, th')).unicodeBidi"
+    assert name.evaluate(in_cell) == "plaintext"
+
+
 def test_an_operator_runs_a_loader_and_cancels_the_run(visit: Visit, scene: Scene) -> None:
     operator = visit(scene.people.operator)
     loader_page(operator)
