@@ -77,55 +77,6 @@ def test_an_operator_sees_a_loader_its_history_and_how_many_signals_it_has(
     assert "2026-01-01 00:00 → 06:00" in operator.text("#result_list")
 
 
-def test_times_are_shown_in_the_zone_that_a_person_chooses_and_utc_on_hover(
-    visit: Visit, scene: Scene
-) -> None:
-    viewer = visit(scene.people.viewer, timezone_id="Asia/Riyadh")
-    viewer.open("/admin/execution/loadhistory/?q=ORDERS_HOURLY")
-    times = viewer.page.locator("#result_list tbody tr >> nth=0 >> css=.field-window_shown time")
-    assert times.all_inner_texts() == ["2026-01-01 00:00", "06:00"]
-    viewer.click(viewer.page.locator("#zone-switch"))
-    viewer.page.get_by_label("Show times in").select_option(label="My browser's zone (Asia/Riyadh)")
-    viewer.click(viewer.page.get_by_role("button", name="Show times so"))
-    assert times.all_inner_texts() == ["2026-01-01 03:00", "09:00"]
-    assert times.first.get_attribute("title") == "2026-01-01 00:00:00 UTC"
-    assert "WINDOW (ASIA/RIYADH)" in viewer.text("#result_list thead").upper()
-    assert viewer.text("#zone-switch .lp-zone-name") == "Asia/Riyadh"
-    operator = visit(scene.people.operator, timezone_id="Europe/Berlin")
-    operator.open("/admin/time-zone/")
-    operator.page.select_option("#id_time_zone", "Europe/Berlin")
-    operator.click(operator.page.get_by_role("button", name="Show times so"))
-    operator.open("/admin/backfill/backfilljob/add/")
-    hint = operator.page.locator("#id_from_time + .lp-zone-hint")
-    for typed, told in (
-        ("2026-03-29 01:30", "= 2026-03-29 03:30 Europe/Berlin (GMT+02:00)"),
-        ("2026-10-25 00:30", "= 2026-10-25 02:30 Europe/Berlin (GMT+02:00)"),
-        ("2026-10-25 01:30", "= 2026-10-25 02:30 Europe/Berlin (GMT+01:00)"),
-        ("2026-10-25 01:", ""),
-    ):
-        operator.page.fill("#id_from_time", typed)
-        assert hint.text_content() == told
-
-
-def test_what_is_written_from_right_to_left_runs_so_and_code_does_not(
-    visit: Visit, scene: Scene
-) -> None:
-    update_loader(
-        user=scene.people.operator, loader=scene.loader, values={"description": "طلبات east"}
-    )
-    operator = visit(scene.people.operator)
-    loader_page(operator)
-    assert operator.text("html[lang=en][dir=ltr] body")
-    runs = "one => [getComputedStyle(one).unicodeBidi, getComputedStyle(one).direction]"
-    page = operator.page
-    assert page.locator("#id_description").evaluate(runs) == ["plaintext", "ltr"]
-    assert page.locator("#id_loader_sql").evaluate(runs) == ["isolate", "ltr"]
-    operator.open("/admin/signals/segmentcombination/")
-    name = page.locator("#result_list tbody").get_by_text("جدة").first
-    in_cell = "one => getComputedStyle(one.closest('td, th')).unicodeBidi"
-    assert name.evaluate(in_cell) == "plaintext"
-
-
 def test_an_operator_runs_a_loader_and_cancels_the_run(visit: Visit, scene: Scene) -> None:
     operator = visit(scene.people.operator)
     loader_page(operator)
