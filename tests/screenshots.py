@@ -31,6 +31,17 @@ BROKEN = "SETTLEMENTS_HOURLY"
 WAITING = "PAYMENTS_BY_REGION"
 
 
+_SETTLEMENTS = """
+CREATE TABLE settlement AS
+SELECT settled_at + random() * interval '1 hour' AS settled_at, region,
+       round(exp(6 + random_normal())::numeric, 2) AS amount
+FROM generate_series(now() - interval '30 days', now(), interval '1 hour') AS settled_at,
+     unnest(ARRAY['Riyadh', 'Jeddah', 'Dammam', 'Makkah']) AS region
+WHERE extract(day FROM settled_at)::int % 9 <> 4
+"""
+"""A month, with days on which nothing was settled."""
+
+
 @dataclass(frozen=True)
 class Shot:
     """A page, who looks at it, and what must have come before it is taken."""
@@ -95,20 +106,28 @@ def has_run(portal: DemoPortal, code: str, status: str) -> bool:
     return bool(portal.call("operator", "GET", query)["results"])
 
 
+def is_near(portal: DemoPortal, code: str) -> bool:
+    """Whether the loader has come to within two days of now."""
+    watermark = portal.call("operator", "GET", f"loaders/{code}")["lastLoadTimestamp"]
+    behind = datetime.now(UTC) - datetime.fromisoformat(watermark or "2000-01-01T00:00:00Z")
+    return behind < timedelta(days=2)
+
+
 def live_in(portal: DemoPortal) -> None:
     """A week's work in a minute: loaders, one that fails, a backfill, a request that waits."""
     source = "admin/res/db-sources/PAYMENTS"
     portal.call("admin", "POST", f"{source}/test", {})
     with portal.source("payments") as connection:
-        connection.execute(
-            "CREATE TABLE settlement AS SELECT paid_at AS settled_at, region, amount FROM payment"
-        )
+        connection.execute(_SETTLEMENTS)
         connection.execute("GRANT SELECT ON settlement TO payments_reader")
         by_hour = statement("payment", "paid_at", ("channel", "region"))
         approved(portal, definition(LOADER, by_hour, "Payments by hour, by channel and region."))
         settled = statement("settlement", "settled_at", ("region",))
-        approved(portal, definition(BROKEN, settled, "Settlements by hour and region."))
-        wait_for(lambda: has_run(portal, LOADER, "SUCCESS") and has_run(portal, BROKEN, "SUCCESS"))
+        month = (datetime.now(UTC) - timedelta(days=29)).replace(hour=0, minute=0, second=0)
+        body = definition(BROKEN, settled, "Settlements by hour and region.")
+        start = month.isoformat(timespec="seconds")
+        approved(portal, {**body, "maxQueryPeriodSeconds": 86_400, "startAt": start})
+        wait_for(lambda: has_run(portal, LOADER, "SUCCESS") and is_near(portal, BROKEN))
         connection.execute("ALTER TABLE settlement RENAME COLUMN amount TO amount_sar")
     portal.call("operator", "POST", f"loaders/{BROKEN}/run", {})
     regions = statement("payment", "paid_at", ("region",))

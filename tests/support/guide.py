@@ -6,7 +6,7 @@ In its numbered steps every name, value and text that is set apart belongs to on
 - Open **Loaders** (a link). Press **Save** (a button). Tick **Enabled**.
 - Fill in **Description** with `What it measures`. Choose `PAYMENTS` as **Source database**.
 - Type as **SQL**: and a block of code below.
-- You see "Approved": sooner or later, by itself or when the page is loaded again.
+- You see "Approved": now, or soon and by itself. Reload the page until you see "Succeeded".
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ _PHRASES = {
     "fill": r"(?:[Ff]ill in )?\*\*(?P<name>[^*]+)\*\* with `(?P<value>[^`]+)`",
     "choose": r"[Cc]hoose `(?P<value>[^`]+)` as \*\*(?P<name>[^*]+)\*\*",
     "type": r"[Tt]ype as \*\*(?P<name>[^*]+)\*\*:\s*```\w*\n(?P<value>.*?)```",
-    "see": r'[Yy]ou see "(?P<value>[^"]+)"',
+    "reload": r'[Rr]eload the page until you see "(?P<value>[^"]+)"',
+    "see": r'(?<!until )[Yy]ou see "(?P<value>[^"]+)"',
 }
 _STEP = re.compile(r"^\d+\. .*?(?=^\d+\. |^#|\Z|^\S)", re.MULTILINE | re.DOTALL)
 _SET_APART = re.compile(r'\*\*|`|"')
-PATIENCE_SECONDS = 90.0
-_AGAIN_SECONDS = 2.0
+PATIENCE_SECONDS = 60.0
+_AGAIN_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -93,10 +94,14 @@ class Follower:
                 self._page.get_by_label(name, exact=True).check()
             case "choose":
                 self._page.get_by_label(name, exact=True).select_option(label=value)
-            case "fill" | "type":
-                self._page.get_by_label(_labelled(name)).first.fill(value)
+            case "fill":
+                self._one(self._page.get_by_label(_labelled(name))).fill(value)
+            case "type":
+                self._one(self._page.get_by_label(_labelled(name))).click()
+                self._page.keyboard.press("Control+a")
+                self._page.keyboard.insert_text(value)
             case _:
-                self._see(value)
+                self._see(value, reloads=instruction.kind == "reload")
         self._page.wait_for_load_state()
 
     def _one(self, found: Locator) -> Locator:
@@ -111,13 +116,14 @@ class Follower:
         self._page.fill("#id_password", self._passwords[username])
         self._page.click("#login-form button[type=submit]")
 
-    def _see(self, text: str) -> None:
+    def _see(self, text: str, *, reloads: bool) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
         wanted = " ".join(text.split()).casefold()
         while wanted not in " ".join(self._page.locator("body").inner_text().split()).casefold():
             assert time.monotonic() < deadline, f"One does not see: {text}"
             self._page.wait_for_timeout(_AGAIN_SECONDS * 1000)
-            self._page.reload()
+            if reloads:
+                self._page.reload()
 
 
 def _ending_in(name: str) -> re.Pattern[str]:
