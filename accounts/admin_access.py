@@ -44,7 +44,9 @@ class PortalModelAdmin(ModelAdmin):  # type: ignore[misc] # django-unfold is not
     audited_as: ClassVar[str] = ""
     """The object type under which the audit trail tells of this model."""
 
-    actions = None
+    actions: ClassVar[Any] = None
+    """What can be done to rows that were chosen in the list; None is nothing."""
+
     compressed_fields = True
     list_per_page = 50
     show_full_result_count = False

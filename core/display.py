@@ -109,6 +109,23 @@ def span_text(span: timedelta | None) -> str:
     return " ".join(parts[:2]) or "0 s"
 
 
+def ago_text(instant: datetime, now: datetime) -> str:
+    """How far an instant lies from now, in its greatest unit: `4 min ago`, `in 2 h`, `now`."""
+    seconds = int(abs(now - instant).total_seconds())
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
+        if seconds >= size:
+            text = f"{seconds // size:,} {unit}"
+            return f"{text} ago" if now > instant else f"in {text}"
+    return "now"
+
+
+def stacked(text: object, below: object) -> SafeString:
+    """A cell's value, and in smaller letters below it what makes it exact."""
+    return format_html(
+        '<span class="lp-stack">{}<small class="lp-sub">{}</small></span>', text, below
+    )
+
+
 def number_text(number: int | None) -> str:
     """A whole number with separators."""
     return NOTHING if number is None else f"{number:,}"

@@ -40,8 +40,8 @@ from execution.models import (
     Replica,
 )
 from loaderportal.coverage_page import CoverageBoardAdmin, GapPageAdmin
-from loaderportal.loader_page import LoaderPageAdmin
-from loaders.admin.source import SourceDatabaseAdmin
+from loaderportal.loader_list import LoaderRowsAdmin
+from loaderportal.source_page import SourcePageAdmin
 from loaders.admin.version import LoaderVersionAdmin
 from loaders.models import Loader, LoaderVersion, SourceDatabase
 from signals.admin import SegmentCombinationAdmin
@@ -53,9 +53,9 @@ for _model in list(admin.site._registry):  # noqa: SLF001 - there is no public w
 _site: Any = admin.site
 _site.password_change = telling_password_change(_site.password_change)
 
-admin.site.register(Loader, LoaderPageAdmin)
+admin.site.register(Loader, LoaderRowsAdmin)
 admin.site.register(LoaderVersion, LoaderVersionAdmin)
-admin.site.register(SourceDatabase, SourceDatabaseAdmin)
+admin.site.register(SourceDatabase, SourcePageAdmin)
 admin.site.register(LoadHistory, ExecutionAdmin)
 admin.site.register(BackfillJob, BackfillJobAdmin)
 admin.site.register(Recount, RecountAdmin)

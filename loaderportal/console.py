@@ -3,30 +3,19 @@ on the request is named by its dotted path."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest
 from django.templatetags.static import static
 
 
-def _stylesheet(_: HttpRequest) -> str:
-    return static("console/console.css")
+def _stylesheet(name: str) -> Callable[[HttpRequest], str]:
+    return lambda _: static(f"console/{name}.css")
 
 
-def _script(_: HttpRequest) -> str:
-    return static("console/reach.js")
-
-
-def _times_style(_: HttpRequest) -> str:
-    return static("console/times.css")
-
-
-def _direction_style(_: HttpRequest) -> str:
-    return static("console/direction.css")
-
-
-def _times_script(_: HttpRequest) -> str:
-    return static("console/times.js")
+def _script(name: str) -> Callable[[HttpRequest], str]:
+    return lambda _: static(f"console/{name}.js")
 
 
 def _icon(_: HttpRequest) -> str:
@@ -39,8 +28,8 @@ UNFOLD: dict[str, Any] = {
     "SITE_SYMBOL": "conveyor_belt",
     "SITE_URL": None,
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _icon}],
-    "STYLES": [_stylesheet, _times_style, _direction_style],
-    "SCRIPTS": [_script, _times_script],
+    "SCRIPTS": [_script(name) for name in ("reach", "times")],
+    "STYLES": [_stylesheet(name) for name in ("console", "lists", "home", "times", "direction")],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "6px",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +12,6 @@ from django.contrib import admin
 from django.contrib.admin.utils import quote
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Max, Min
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -23,22 +22,13 @@ from accounts.object_access import reachable
 from accounts.roles import Permission, may
 from backfill.admin.links import submit_address
 from core.clock import database_now
-from core.display import (
-    badge,
-    instant_text,
-    number_text,
-    span_text,
-    time_shown,
-    window_shown,
-    window_text,
-)
+from core.display import badge, number_text, span_text, time_shown, window_shown, window_text
 from core.window import Window
 from execution.admin import COVERAGE_TONES, CoverageAdmin, GapAdmin
 from execution.coverage import DERIVED, CoverageState, Interval
-from execution.models import CoverageInterval, Gap
-from execution.services import CoverageReading, read_coverage
-from execution.services.slices import worst_states
-from execution.services.time_line import TimeLine, grain_of
+from execution.models import Gap
+from execution.services import CoverageReading, read_coverage, worst_of_each
+from execution.services.time_line import TimeLine
 from loaders.models import Loader
 from loaders.policies import LoaderKind
 
@@ -209,8 +199,8 @@ def ends_of(stretch: Window) -> dict[str, str]:
     return {
         "begins": time_shown(stretch.start),
         "ends": time_shown(stretch.end),
-        "first": instant_text(stretch.start),
-        "last": instant_text(stretch.end),
+        "first": time_shown(stretch.start),
+        "last": time_shown(stretch.end),
     }
 
 
@@ -281,29 +271,12 @@ def _spans(loader: Loader, line: TimeLine, stretch: Window) -> Iterable[tuple[st
 
 def _board_rows(loaders: Sequence[Loader], days: Sequence[Window]) -> list[dict[str, Any]]:
     """A row a loader; two queries for all of them."""
-    known = CoverageInterval.objects.filter(loader__in=[one.loader_code for one in loaders])
-    spans = {
-        code: (first, last)
-        for code, first, last in known.order_by()
-        .values_list("loader")
-        .annotate(Min("range_from"), Max("range_to"))
-    }
-    now = database_now()
-    lines = {}
-    for loader in loaders:
-        if loader.loader_code in spans:
-            first, last = spans[loader.loader_code]
-            start = min(first, loader.start_at or first)
-            line = Window(_utc(start), _utc(max(last, min(now, loader.end_at or now))))
-            watermark = loader.state.last_load_timestamp
-            settled = None if watermark is None else grain_of(loader).floor(_utc(watermark))
-            lines[loader.loader_code] = (line, settled)
-    states = worst_states(lines, days) if lines else {}
+    states = worst_of_each(loaders, days, database_now())
     return [_board_row(loader, states.get(loader.loader_code, {}), days) for loader in loaders]
 
 
 def _board_row(
-    loader: Loader, states: dict[int, CoverageState], days: Sequence[Window]
+    loader: Loader, states: Mapping[int, CoverageState], days: Sequence[Window]
 ) -> dict[str, Any]:
     cells = []
     for number, day in enumerate(days):

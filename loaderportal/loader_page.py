@@ -151,7 +151,7 @@ def _source_hold(loader: Loader) -> str | None:
     ).first()
     if breaker is None:
         return None
-    until = instant_text(breaker.retry_at)
+    until = time_shown(breaker.retry_at)
     return f"Left alone until {until} after {breaker.failures} failures"
 
 

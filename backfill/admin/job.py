@@ -58,6 +58,23 @@ def job_badge(job: BackfillJob) -> SafeString:
     return badge(status.label, _TONES[status])
 
 
+class WaitingJobsFilter(admin.SimpleListFilter):
+    """Large backfills that the person may decide on: asked for by others."""
+
+    title = "waiting"
+    parameter_name = "waiting"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("me", "For my approval")]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[BackfillJob]
+    ) -> QuerySet[BackfillJob]:
+        if self.value() != "me":
+            return queryset
+        return queryset.filter(pk__in=BackfillJob.objects.waiting_for(request.user).values("pk"))
+
+
 class BackfillJobAdmin(ActionPageAdmin):
     """Jobs, newest first."""
 
@@ -76,7 +93,7 @@ class BackfillJobAdmin(ActionPageAdmin):
         "priority",
         "requester",
     )
-    list_filter = ("status", "mode", ("loader", SearchedFilter))
+    list_filter = (WaitingJobsFilter, "status", "mode", ("loader", SearchedFilter))
     list_filter_submit = True
     list_select_related = ("loader", "requested_by")
     search_fields = ("=loader__loader_code", "=error_code", "=correlation_id")

@@ -6,7 +6,6 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from backfill.models import BackfillJob
-from backfill.states import JobStatus
 from loaders.models import Loader
 
 
@@ -27,6 +26,5 @@ def jobs_address(loader: Loader) -> str:
 
 
 def waiting_jobs_address() -> str:
-    """The backfills that wait for somebody's approval."""
-    query = urlencode({"status__exact": JobStatus.PENDING_APPROVAL.value})
-    return f"{reverse('admin:backfill_backfilljob_changelist')}?{query}"
+    """The backfills that wait for the person's own approval."""
+    return f"{reverse('admin:backfill_backfilljob_changelist')}?waiting=me"

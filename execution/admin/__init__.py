@@ -4,8 +4,11 @@ from execution.admin.coverage import COVERAGE_TONES, CoverageAdmin
 from execution.admin.execution import ExecutionAdmin, duration_text, status_badge
 from execution.admin.gap import GapAdmin, WaiverAdmin
 from execution.admin.links import loader_link
-from execution.admin.operation import LockAdmin, MaintenanceJobAdmin, ReplicaAdmin
+from execution.admin.lock import LockAdmin, locks_address
+from execution.admin.operation import MaintenanceJobAdmin
 from execution.admin.output import OutputVersionAdmin
+from execution.admin.replica import ReplicaAdmin, replica_badge, replicas_address, slots_meter
+from execution.admin.started_filter import started_in
 from execution.admin.trials import DRY_RUN, TEST_QUERY
 
 __all__ = [
@@ -22,5 +25,10 @@ __all__ = [
     "WaiverAdmin",
     "duration_text",
     "loader_link",
+    "locks_address",
+    "replica_badge",
+    "replicas_address",
+    "slots_meter",
+    "started_in",
     "status_badge",
 ]

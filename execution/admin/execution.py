@@ -21,6 +21,7 @@ from accounts.roles import Permission, User, may
 from core.display import NOTHING, Tone, badge, number_text, span_text, time_shown, window_shown
 from core.shown_zone import in_shown_zone
 from execution.admin.links import loader_link
+from execution.admin.started_filter import StartedFilter
 from execution.admin.trials import trial_context
 from execution.admin.window_filter import WindowFilter
 from execution.models import LoadHistory, RunStatus
@@ -115,7 +116,14 @@ class ExecutionAdmin(ActionPageAdmin):
     list_fullwidth = True
     page_actions = (CANCEL,)
     change_form_outer_before_template = "console/execution_box.html"
-    list_filter = (StatusFilter, WindowFilter, "trigger", SourceFilter, ("loader", SearchedFilter))
+    list_filter = (
+        StatusFilter,
+        StartedFilter,
+        WindowFilter,
+        "trigger",
+        SourceFilter,
+        ("loader", SearchedFilter),
+    )
     list_filter_submit = True
     list_select_related = ("loader",)
     search_fields = ("=loader__loader_code", "=error_code", "=correlation_id", "=replica_name")

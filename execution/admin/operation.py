@@ -1,4 +1,4 @@
-"""Console pages of locks, replicas and maintenance jobs: read-only."""
+"""Console page of maintenance jobs: read-only."""
 
 from __future__ import annotations
 
@@ -8,85 +8,11 @@ from django.utils.safestring import SafeString
 
 from accounts.admin_access import PortalModelAdmin
 from accounts.roles import Permission
-from core.display import NOTHING, Tone, badge, number_text, time_shown, window_shown
+from core.display import NOTHING, Tone, badge, number_text, time_shown
 from core.shown_zone import in_shown_zone
-from execution.admin.links import loader_link
 from execution.maintenance import registered
 from execution.maintenance.runner import next_due
-from execution.models import LoaderExecutionLock, MaintenanceJob, Replica
-from execution.models.replica import LIVE_FOR
-
-
-class LockAdmin(PortalModelAdmin):
-    """Windows that workers hold or held."""
-
-    view_permission = Permission.VIEW_SQL
-    list_display = (
-        "loader_shown",
-        "window_shown",
-        "holding",
-        "replica_name",
-        "worker_pid",
-        "acquired",
-        "lease",
-        "release",
-    )
-    list_display_links = None
-    list_filter = ("released", "replica_name")
-    list_select_related = ("loader",)
-    search_fields = ("=loader__loader_code", "=replica_name")
-
-    @admin.display(description="Loader", ordering="loader")
-    def loader_shown(self, lock: LoaderExecutionLock) -> SafeString:
-        return loader_link(lock.loader_id, lock.loader.pk)
-
-    @admin.display(description=in_shown_zone("Window"), ordering="window_from")
-    def window_shown(self, lock: LoaderExecutionLock) -> str:
-        return window_shown(lock.window_from, lock.window_to)
-
-    @admin.display(description="State", ordering="released")
-    def holding(self, lock: LoaderExecutionLock) -> SafeString:
-        if lock.released:
-            return badge("Released", Tone.QUIET)
-        if lock.cancel_requested:
-            return badge("Asked to stop", Tone.WAITING)
-        return badge("Held", Tone.BUSY) if lock.claimed_at else badge("Queued", Tone.WAITING)
-
-    @admin.display(description=in_shown_zone("Acquired"), ordering="acquired_at")
-    def acquired(self, lock: LoaderExecutionLock) -> str:
-        return time_shown(lock.acquired_at)
-
-    @admin.display(description=in_shown_zone("Lease until"), ordering="lease_until")
-    def lease(self, lock: LoaderExecutionLock) -> str:
-        return time_shown(lock.lease_until)
-
-    @admin.display(description=in_shown_zone("Released"), ordering="released_at")
-    def release(self, lock: LoaderExecutionLock) -> str:
-        return time_shown(lock.released_at)
-
-
-class ReplicaAdmin(PortalModelAdmin):
-    """Who works."""
-
-    view_permission = Permission.VIEW_SQL
-    list_display = ("name", "state_shown", "slots", "version", "pid", "started", "heartbeat")
-    list_display_links = None
-    list_filter = ("draining",)
-    search_fields = ("name",)
-
-    @admin.display(description="State")
-    def state_shown(self, replica: Replica) -> SafeString:
-        if replica.heartbeat_at < timezone.now() - LIVE_FOR:
-            return badge("Not heard of", Tone.BAD)
-        return badge("Draining", Tone.WAITING) if replica.draining else badge("Live", Tone.GOOD)
-
-    @admin.display(description=in_shown_zone("Started"), ordering="started_at")
-    def started(self, replica: Replica) -> str:
-        return time_shown(replica.started_at)
-
-    @admin.display(description=in_shown_zone("Heartbeat"), ordering="heartbeat_at")
-    def heartbeat(self, replica: Replica) -> str:
-        return time_shown(replica.heartbeat_at)
+from execution.models import MaintenanceJob
 
 
 class MaintenanceJobAdmin(PortalModelAdmin):

@@ -21,6 +21,14 @@ class ReplicaQuerySet(models.QuerySet["Replica"]):
         """Replicas that were heard of lately and take new work."""
         return self.filter(_is_heard_of(), draining=False)
 
+    def draining(self) -> ReplicaQuerySet:
+        """Replicas that were heard of lately, finish what they have and take no more."""
+        return self.filter(_is_heard_of(), draining=True)
+
+    def gone(self) -> ReplicaQuerySet:
+        """Replicas that were not heard of lately."""
+        return self.exclude(_is_heard_of())
+
     def with_work(self) -> ReplicaQuerySet:
         """Each with `is_heard_of`, `slots_taken` (runs that it has under way) and `is_scheduling`,
         by the database's clock."""

@@ -3,7 +3,7 @@
 from execution.services.cancel import no_execution, request_cancel
 from execution.services.claim import Claimed, prepare, take
 from execution.services.commit import commit
-from execution.services.coverage_reading import CoverageReading, read_coverage
+from execution.services.coverage_reading import CoverageReading, read_coverage, worst_of_each
 from execution.services.disabling import disable_and_cancel
 from execution.services.dispatch import dispatch, dispatch_window
 from execution.services.external import Posted, post_signals
@@ -42,4 +42,5 @@ __all__ = [
     "verify_coverage",
     "waive_gaps",
     "withdraw_waiver",
+    "worst_of_each",
 ]

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+
+from django.db.models import Max, Min
 
 from core.clock import database_now
 from core.window import Window
 from execution.condensing import condense, slices
-from execution.coverage import Interval, complete
+from execution.coverage import CoverageState, Interval, complete
 from execution.models import CoverageInterval
 from execution.services.coverage import interval_of
 from execution.services.slices import worst_states
-from execution.services.time_line import TimeLine, time_line_of
+from execution.services.time_line import TimeLine, grain_of, time_line_of
 from loaders.models import Loader
 
 MOST_INTERVALS = 500
@@ -59,3 +61,31 @@ def read_coverage(
     parts = condense((window, states[number]) for number, window in enumerate(cut))
     shown = [Interval(window, state, None, None) for window, state in parts]
     return CoverageReading(line, stretch, shown, is_condensed=True)
+
+
+def worst_of_each(
+    loaders: Sequence[Loader], cut: Sequence[Window], now: datetime
+) -> Mapping[str, Mapping[int, CoverageState]]:
+    """The worst state of each loader in each slice of time, by loader code and number of the slice;
+    two statements for all of them. Slices follow one another without a hole; what lies outside of
+    a loader's time line is left out, and so is a loader that never had a window. Instants are aware
+    UTC; the loaders come with state and source."""
+    known = CoverageInterval.objects.filter(loader__in=[one.loader_code for one in loaders])
+    spans = {
+        code: (first, last)
+        for code, first, last in known.order_by()
+        .values_list("loader")
+        .annotate(Min("range_from"), Max("range_to"))
+    }
+    lines = {}
+    for loader in loaders:
+        if loader.loader_code not in spans:
+            continue
+        first, last = spans[loader.loader_code]
+        start = min(first, loader.start_at or first)
+        until = max(last, min(now, loader.end_at or now))
+        watermark = loader.state.last_load_timestamp
+        settled = None if watermark is None else grain_of(loader).floor(watermark.astimezone(UTC))
+        whole = Window(start.astimezone(UTC), until.astimezone(UTC))
+        lines[loader.loader_code] = (whole, settled)
+    return worst_states(lines, cut) if lines else {}

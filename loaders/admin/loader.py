@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.contrib import admin, messages
@@ -15,62 +14,28 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.admin_actions import ActionPageAdmin, PageAction
+from accounts.admin_actions import PageAction
 from accounts.object_access import reaches
 from accounts.roles import Permission, User, may
-from core.display import NOTHING, Tone, badge, span_text, time_shown
+from core.display import NOTHING, Tone, badge, time_shown
 from core.encrypted_fields import unreadable
 from core.shown_zone import in_shown_zone
 from loaders.admin.actions import APPROVE, ARCHIVE, COPY, DISABLE, ENABLE, REJECT, SUBMIT, WATERMARK
 from loaders.admin.forms import LoaderForm
 from loaders.admin.governance import governance_page
+from loaders.admin.loader_list import (
+    LoaderListAdmin,
+    approval_badge,
+    enabled_badge,
+    lag_text,
+    state_badge,
+)
 from loaders.admin.teams import TEAMS
 from loaders.dialects import DatabaseType
-from loaders.models import ApprovalStatus, Loader, LoadStatus
+from loaders.models import Loader
 from loaders.policies import LoaderKind
 from loaders.services import show_sql
 from loaders.sql_guard import Finding, Verdict, validate
-
-_APPROVAL = {
-    ApprovalStatus.DRAFT: Tone.QUIET,
-    ApprovalStatus.PENDING_APPROVAL: Tone.WAITING,
-    ApprovalStatus.APPROVED: Tone.GOOD,
-    ApprovalStatus.REJECTED: Tone.BAD,
-}
-_STATE = {
-    LoadStatus.IDLE: Tone.QUIET,
-    LoadStatus.RUNNING: Tone.BUSY,
-    LoadStatus.FAILED: Tone.BAD,
-}
-
-
-def approval_badge(loader: Loader) -> SafeString:
-    """Where the definition stands."""
-    status = ApprovalStatus(loader.approval_status)
-    return badge(status.label, _APPROVAL[status])
-
-
-def state_badge(loader: Loader) -> SafeString:
-    """What the last run left behind."""
-    status = LoadStatus(loader.state.load_status)
-    return badge(status.label, _STATE[status])
-
-
-def enabled_badge(loader: Loader) -> SafeString:
-    """Whether it may run."""
-    if loader.archived_at is not None:
-        return badge("Archived", Tone.QUIET)
-    return badge("Enabled", Tone.GOOD) if loader.enabled else badge("Disabled", Tone.QUIET)
-
-
-def lag_text(loader: Loader, now: datetime) -> str:
-    """How far the watermark lies behind now, or behind the loader's end."""
-    watermark = loader.state.last_load_timestamp
-    if watermark is None:
-        return NOTHING
-    if loader.end_at and watermark >= loader.end_at:
-        return "Complete"
-    return span_text(min(now, loader.end_at or now) - watermark)
 
 
 def guard_verdict(loader: Loader) -> Verdict:
@@ -78,28 +43,7 @@ def guard_verdict(loader: Loader) -> Verdict:
     return validate(loader.loader_sql, DatabaseType(loader.source.db_type))
 
 
-class ArchivedFilter(admin.SimpleListFilter):
-    """Archived loaders are hidden unless asked for."""
-
-    title = "archived"
-    parameter_name = "archived"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("yes", "Archived"), ("all", "All")]
-
-    def choices(self, changelist: Any) -> Iterator[Any]:
-        """As Django's, with what is shown by default named."""
-        first, *others = super().choices(changelist)
-        yield {**first, "display": "In use"}
-        yield from others
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Loader]) -> QuerySet[Loader]:
-        if self.value() == "all":
-            return queryset
-        return queryset.filter(archived_at__isnull=self.value() != "yes")
-
-
-class LoaderAdmin(ActionPageAdmin):
+class LoaderAdmin(LoaderListAdmin):
     """The loader's definition. SQL, and what the guard says of it, only for those who may see it:
     for others it is not even in the page's source."""
 
@@ -120,28 +64,6 @@ class LoaderAdmin(ActionPageAdmin):
     )
     change_form_outer_before_template = "console/loader_box.html"
     warn_unsaved_form = True
-
-    list_display = (
-        "loader_code",
-        "approval",
-        "enabling",
-        "state_shown",
-        "last_success",
-        "watermark",
-        "lag",
-        "source_database",
-    )
-    list_filter = (
-        ArchivedFilter,
-        "approval_status",
-        "enabled",
-        "state__load_status",
-        "source_database",
-        "domain",
-    )
-    list_select_related = ("state", "source_database")
-    search_fields = ("loader_code", "description", "owning_team", "source_database__db_code")
-    search_help_text = "Code, description, team or source"
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.governance_view)
@@ -164,34 +86,6 @@ class LoaderAdmin(ActionPageAdmin):
             queryset = queryset.filter(kind=LoaderKind.SQL, archived_at=None)
         found, has_doubles = super().get_search_results(request, queryset, search_term)
         return found, has_doubles
-
-    # --- list -----------------------------------------------------------------------------------
-
-    @admin.display(description="Approval", ordering="approval_status")
-    def approval(self, loader: Loader) -> SafeString:
-        return approval_badge(loader)
-
-    @admin.display(description="Enabled", ordering="enabled")
-    def enabling(self, loader: Loader) -> SafeString:
-        return enabled_badge(loader)
-
-    @admin.display(description="State", ordering="state__load_status")
-    def state_shown(self, loader: Loader) -> SafeString:
-        return state_badge(loader)
-
-    @admin.display(
-        description=in_shown_zone("Last success"), ordering="state__last_success_timestamp"
-    )
-    def last_success(self, loader: Loader) -> str:
-        return time_shown(loader.state.last_success_timestamp, empty="Never")
-
-    @admin.display(description=in_shown_zone("Watermark"), ordering="state__last_load_timestamp")
-    def watermark(self, loader: Loader) -> str:
-        return time_shown(loader.state.last_load_timestamp)
-
-    @admin.display(description="Lag")
-    def lag(self, loader: Loader) -> str:
-        return lag_text(loader, timezone.now())
 
     # --- page -----------------------------------------------------------------------------------
 

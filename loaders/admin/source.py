@@ -35,8 +35,7 @@ class SourceDatabaseAdmin(ActionPageAdmin):
     add_permission = Permission.MANAGE_SOURCES
     change_permission = Permission.MANAGE_SOURCES
     form = SourceForm
-    change_form_outer_before_template = "console/source_notice.html"
-    list_display = (
+    list_display: Any = (
         "db_code",
         "kind",
         "address",
@@ -46,7 +45,7 @@ class SourceDatabaseAdmin(ActionPageAdmin):
         "tls_mode",
         "environment",
     )
-    list_filter = ("db_type", "read_only_verdict", "environment")
+    list_filter: Any = ("db_type", "read_only_verdict", "environment")
     search_fields = ("db_code", "host", "db_name")
 
     @admin.display(description="Kind", ordering="db_type")

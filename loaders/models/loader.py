@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models.functions import Least
 
 from accounts.object_access import granted_ids, is_restricted
 from accounts.roles import User
@@ -54,6 +55,45 @@ class LogLevel(models.TextChoices):
     ERROR = "ERROR", "Error"
 
 
+_RUNNABLE = models.Q(
+    enabled=True,
+    approval_status=ApprovalStatus.APPROVED,
+    kind=LoaderKind.SQL,
+    archived_at=None,
+)
+
+
+class Lateness(models.TextChoices):
+    """Why a loader counts as late; empty where it does not."""
+
+    OVERDUE = "OVERDUE", "Should have run by now"
+    STALE = "STALE", "Behind its freshness target"
+
+
+LATE_AFTER = timedelta(minutes=1)
+"""A loader that has been due for longer is overdue: the scheduler's next cycle is not."""
+
+
+def _lateness(now: datetime) -> models.Case:
+    """A `Lateness` or empty, of a loader."""
+    target = models.ExpressionWrapper(
+        models.F("freshness_target_seconds") * models.Value(timedelta(seconds=1)),
+        output_field=models.DurationField(),
+    )
+    now_or_end = Least(models.Value(now), "end_at")  # PostgreSQL's passes over null
+    return models.Case(
+        models.When(
+            _RUNNABLE & models.Q(state__next_due_at__lt=now - LATE_AFTER),
+            then=models.Value(Lateness.OVERDUE.value),
+        ),
+        models.When(
+            _RUNNABLE & models.Q(state__last_load_timestamp__lt=now_or_end - target),
+            then=models.Value(Lateness.STALE.value),
+        ),
+        default=models.Value(""),
+    )
+
+
 class LoaderQuerySet(models.QuerySet["Loader"]):
     """Named queries over loaders."""
 
@@ -68,12 +108,7 @@ class LoaderQuerySet(models.QuerySet["Loader"]):
 
     def runnable(self) -> LoaderQuerySet:
         """Loaders whose runs may be dispatched at all."""
-        return self.filter(
-            enabled=True,
-            approval_status=ApprovalStatus.APPROVED,
-            kind=LoaderKind.SQL,
-            archived_at=None,
-        )
+        return self.filter(_RUNNABLE)
 
     def due(self, now: datetime) -> LoaderQuerySet:
         """Runnable loaders whose time has come: IDLE, RUNNING, FAILED, then longest overdue."""
@@ -85,6 +120,36 @@ class LoaderQuerySet(models.QuerySet["Loader"]):
         )
         due = self.runnable().filter(state__next_due_at__lte=now)
         return due.order_by(rank, "state__next_due_at", "loader_code")
+
+    def with_lateness(self, now: datetime) -> LoaderQuerySet:
+        """Each with `lateness`, a `Lateness` or empty, of loaders whose runs may be dispatched.
+        `now` is aware UTC."""
+        return self.annotate(lateness=_lateness(now))
+
+    def late(self, now: datetime) -> LoaderQuerySet:
+        """Loaders that should have run by now, or lie further behind than their freshness target
+        allows."""
+        return self.annotate(lateness=_lateness(now)).exclude(lateness="")
+
+    def behind(self, now: datetime) -> LoaderQuerySet:
+        """Loaders that should move, as far as their end, the oldest watermark first."""
+        until_end = models.Q(end_at=None) | models.Q(
+            end_at__gt=models.F("state__last_load_timestamp")
+        )
+        moving = self.runnable().filter(until_end, state__last_load_timestamp__lt=now)
+        return moving.order_by("state__last_load_timestamp", "loader_code")
+
+    def never_loaded(self) -> LoaderQuerySet:
+        """Loaders none of whose runs ever succeeded."""
+        return self.filter(state__last_success_timestamp=None)
+
+    def failed(self) -> LoaderQuerySet:
+        """Loaders in use whose last run failed."""
+        return self.filter(state__load_status="FAILED", archived_at=None)
+
+    def held(self) -> LoaderQuerySet:
+        """Those of them that failed on their definition and wait for a person's act (spec 6)."""
+        return self.failed().filter(state__next_due_at=None)
 
 
 class Loader(models.Model):

@@ -9,8 +9,8 @@ from loaders.services.definitions import (
     set_log_level,
     update_loader,
 )
-from loaders.services.drafting import edited_by, has_edited
-from loaders.services.enabling import disable, enable
+from loaders.services.drafting import drafted_by, edited_by, has_edited
+from loaders.services.enabling import Switched, disable, enable, switch_many
 from loaders.services.evidence import (
     evidence_of,
     finish_evidence,
@@ -39,6 +39,7 @@ from loaders.services.viewing import show_sql
 from loaders.services.watermark import move_watermark
 
 __all__ = [
+    "Switched",
     "approve",
     "approved_definition",
     "approved_for_posts",
@@ -48,6 +49,7 @@ __all__ = [
     "create_loader",
     "create_source",
     "disable",
+    "drafted_by",
     "edited_by",
     "enable",
     "evidence_of",
@@ -78,6 +80,7 @@ __all__ = [
     "set_teams",
     "show_sql",
     "submit",
+    "switch_many",
     "try_source",
     "unchanged",
     "update_loader",

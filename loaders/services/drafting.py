@@ -115,6 +115,22 @@ def edited_by(user: User) -> Exists:
     )
 
 
+def drafted_by(user: User) -> Exists:
+    """Condition over loaders: the user wrote of the definition since its last approval."""
+    approved = LoaderVersion.objects.filter(
+        loader=OuterRef(OuterRef("pk")), decision=Decision.APPROVED
+    ).order_by("-number")
+    return Exists(
+        AuditEvent.objects.filter(
+            object_type="loader",
+            object_id=OuterRef("loader_code"),
+            action__in=_EDITS,
+            actor=user,
+            at__gt=Coalesce(Subquery(approved.values("decided_at")[:1]), _BEGINNING),
+        )
+    )
+
+
 def is_drafted_since(loader: Loader, version: LoaderVersion) -> bool:
     """Whether the definition was changed after this version was approved. If so it can't be the
     approved one, whatever its rows say."""

@@ -10,7 +10,7 @@ import pytest
 
 from accounts.roles import Role
 from accounts.tokens import create_token
-from loaders.models import ApprovalStatus, Loader, SourceDatabase
+from loaders.models import ApprovalStatus, Loader, LoaderState, LoadStatus, SourceDatabase
 from loaders.services import submit, update_loader
 from tests.portal_database import PortalDatabase
 from tests.servers import SourceServer
@@ -75,6 +75,28 @@ def test_an_operator_sees_a_loader_its_history_and_how_many_signals_it_has(
     operator.click(operator.page.locator("#loader-box >> text=Executions"))
     assert operator.page.locator("#result_list tbody tr").count() == 1
     assert "2026-01-01 00:00 → 06:00" in operator.text("#result_list")
+
+
+def test_the_home_page_renews_itself_and_keeps_what_is_open_and_focused(
+    visit: Visit, scene: Scene
+) -> None:
+    operator = visit(scene.people.operator)
+    page = operator.page
+    page.clock.install()
+    operator.open("/admin/")
+    assert "renews itself" in operator.text("#home")
+    assert "BROKEN_ONE" in operator.text("#home-failed")
+    LoaderState.objects.update(load_status=LoadStatus.IDLE)
+    page.locator("#home-day-table summary").click()
+    page.locator("#home-running tbody a").first.focus()
+    page.clock.fast_forward(31_000)
+    page.locator("#home-failed >> text=No loader's last run failed.").wait_for()
+    assert page.locator("#home-day-table[open]").count() == 1
+    assert page.evaluate("document.activeElement.closest('#home-running') !== null")
+    page.route("**/admin/", lambda route: route.abort())
+    page.clock.fast_forward(31_000)
+    page.locator("#home-stale >> text=could not be renewed").wait_for()
+    operator.complaints.clear()  # the browser's own line about the request that was cut
 
 
 def test_an_operator_runs_a_loader_and_cancels_the_run(visit: Visit, scene: Scene) -> None:

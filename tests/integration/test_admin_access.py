@@ -14,6 +14,7 @@ from django.urls import URLPattern, URLResolver, reverse
 from accounts.admin_access import PortalModelAdmin
 from accounts.admin_actions import ActionPageAdmin
 from accounts.roles import Role
+from audit.models import AuditEvent
 from tests.support.people import person
 from tests.support.place import ACCOUNT, MARKER, SECRET, Place, client_of
 
@@ -90,6 +91,9 @@ ACTIONS = {
     "backfill_gapscan": {},
 }
 """Who may press a model's buttons. Those that ask something first answer with their page."""
+
+LIST_ACTIONS = {"loaders_loader": {"enable_chosen": WRITERS, "disable_chosen": WRITERS}}
+"""What can be done to rows that were chosen in a model's list, and by whom."""
 
 ASKS_FIRST = {"watermark", "teams", "reject", "test-query", "dry-run", "reload", "decline"}
 ASKS_FIRST |= {"waive", "withdraw", "evidence"}
@@ -182,6 +186,30 @@ def test_each_role_does_the_acts_of_the_role_table_and_no_other(place: Place, ro
 
 
 @pytest.mark.parametrize("role", list(Role))
+def test_each_role_does_to_chosen_rows_what_the_role_table_says(place: Place, role: Role) -> None:
+    client = client_of(place.user(role))
+    for model, page in admin.site._registry.items():
+        name = f"{model._meta.app_label}_{model._meta.model_name}"
+        address = reverse(f"admin:{name}_changelist")
+        acts = LIST_ACTIONS.get(name, {})
+        assert set(page.actions or ()) == set(acts), name
+        if role in MODELS[name][0]:
+            offered = client.get(address).context.get("action_form")
+            names = (
+                {key for key, _ in offered.fields["action"].choices if key} if offered else set()
+            )
+            assert names == {act for act, roles in acts.items() if role in roles}, name
+    for act, roles in LIST_ACTIONS["loaders_loader"].items():
+        before = AuditEvent.objects.filter(action__startswith="loader.").count()
+        chosen = {"action": act, "_selected_action": [str(place.loader.pk)], "confirmed": "yes"}
+        client.post(reverse("admin:loaders_loader_changelist"), chosen)
+        added = AuditEvent.objects.filter(action__startswith="loader.").count() - before
+        switches = place.loader.enabled == (act == "disable_chosen")
+        assert added == int(role in roles and switches), act
+        place.loader.refresh_from_db()
+
+
+@pytest.mark.parametrize("role", list(Role))
 def test_sql_and_what_quotes_it_is_shown_to_the_entitled_only_and_passwords_to_nobody(
     place: Place, role: Role
 ) -> None:
@@ -197,7 +225,7 @@ def test_sql_and_what_quotes_it_is_shown_to_the_entitled_only_and_passwords_to_n
     else:
         assert len(with_account) == 3  # a source and its list, a version
         assert len(with_sql) == 3  # loader, version, execution
-        assert len(with_replica) == 6  # an execution, a replica and a job, and their lists
+        assert len(with_replica) == 7  # an execution, a replica and a job, their lists, home
 
 
 def test_an_address_cannot_probe_fields_that_the_page_does_not_show(place: Place) -> None:

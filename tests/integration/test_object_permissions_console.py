@@ -185,11 +185,11 @@ def test_a_choice_that_was_not_offered_is_refused(place: Place) -> None:
 def test_the_inbox_counts_what_is_granted_only(place: Place) -> None:
     approver = place.people.approver
     home = reverse("admin:index")
-    waiting = client_of(approver).get(home).context["cards"][2]
-    assert (waiting.label, waiting.number) == ("Waiting for my approval", "0")
+    waiting = client_of(approver).get(home).context["waiting_card"]
+    assert (waiting.label, waiting.number) == ("Waiting for me", "0")
     grant_to(place.people, place.objects["team"], place.loader)
     answer = client_of(approver).get(home)
-    assert answer.context["cards"][2].number == "1"
+    assert answer.context["waiting_card"].number == "1"
     assert "ORDERS_HOURLY" in answer.content.decode()
 
 
@@ -202,7 +202,9 @@ def test_the_home_page_tells_of_granted_loaders_only(
     make_loader(place.people, source, "ORDERS_BEHIND", end_at=None)
     settings.OBJECT_PERMISSIONS = True
     LoaderState.objects.filter(loader=place.loader).update(load_status=LoadStatus.FAILED)
-    LoaderState.objects.exclude(loader=place.loader).update(last_load_timestamp=START)
+    LoaderState.objects.exclude(loader=place.loader).update(
+        last_load_timestamp=START, next_due_at=START
+    )
     LoadHistory.objects.update(status=RunStatus.RUNNING)
     home = reverse("admin:index")
 
@@ -210,11 +212,11 @@ def test_the_home_page_tells_of_granted_loaders_only(
         cards = client_of(place.user(role)).get(home).context["cards"]
         return [card.number for card in cards if not card.label.startswith("Waiting")]
 
-    assert told() == ["0", "0", "Nobody"]
+    assert told() == ["0", "0", "0", "Nobody"]
     assert "ORDERS_" not in text_of(place.user(role), home)
     grant_to(place.people, place.objects["team"], source)
-    running, failed, behind = told()
-    assert (running, failed) == ("1", "1")
+    running, late, failed, behind = told()
+    assert (running, late, failed) == ("1", "1", "1")
     assert behind != "Nobody"
 
 

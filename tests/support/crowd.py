@@ -9,7 +9,7 @@ from django.db import connection
 _NEW = "'id', md5('new' || n)::uuid"
 _RUN = "lpad(to_hex(n), 32, '0')::uuid"
 _CODE = "'loader_code', 'CROWD_' || n %% %(loaders)s"
-_HOUR = "(timestamptz '2026-01-01' + (n / %(loaders)s) * interval '1 hour')"
+_HOUR = "(date_trunc('hour', now()) - (n / %(loaders)s) * interval '1 hour')"
 _NEXT = f"({_HOUR} + interval '1 hour')"
 
 _COPIES: tuple[tuple[str, str, str], ...] = (
@@ -19,7 +19,7 @@ _COPIES: tuple[tuple[str, str, str], ...] = (
         "loader",
         "loaders",
         f"{_NEW}, 'loader_code', 'CROWD_' || n, 'approval_status', 'APPROVED', "
-        "'enabled', n %% 9 > 0, "
+        "'enabled', n %% 9 > 0, 'end_at', null, "
         "'approved_version_id', (SELECT id FROM loader_version WHERE number = 1 LIMIT 1)",
     ),
     (
@@ -27,7 +27,8 @@ _COPIES: tuple[tuple[str, str, str], ...] = (
         "loaders",
         "'loader_id', (SELECT id FROM loader WHERE loader_code = 'CROWD_' || n), "
         "'load_status', (array['IDLE', 'IDLE', 'RUNNING', 'FAILED'])[1 + n %% 4], "
-        "'last_load_timestamp', now() - n * interval '1 s'",
+        "'last_load_timestamp', now() - n * interval '1 s', 'last_attempt_at', now(), "
+        "'next_due_at', now() + (n %% 9 - 3) * interval '1 min'",
     ),
     (
         "load_history",
@@ -43,6 +44,20 @@ _COPIES: tuple[tuple[str, str, str], ...] = (
         f"{_NEW}, {_CODE}, 'range_from', {_HOUR}, 'range_to', {_NEXT}, "
         "'state', (array['LOADED', 'FAILED', 'LOADED', 'EMPTY'])[1 + (n / %(loaders)s) %% 4]",
     ),
+    (
+        "loader_execution_lock",
+        "others",
+        f"'lock_id', md5('new' || n)::uuid, {_CODE}, 'load_history_id', {_RUN}, "
+        f"'released', n > 50, 'released_at', CASE WHEN n > 50 THEN {_HOUR} END, "
+        "'lease_until', now() + interval '1 min', "
+        "'claimed_at', now(), 'replica_name', 'crowd-' || n %% 20",
+    ),
+    (
+        "loader_version",
+        "others",
+        f"{_NEW}, 'loader_id', (SELECT id FROM loader WHERE loader_code = 'CROWD_' || n), "
+        "'number', 2, 'decision', 'PENDING'",
+    ),
     ("recount", "others", f"{_NEW}, {_CODE}, 'load_history_id', {_RUN}"),
     ("gap_waiver", "others", f"{_NEW}, {_CODE}, 'range_from', {_HOUR}, 'range_to', {_NEXT}"),
     ("gap_scan", "others", _NEW),
@@ -52,7 +67,7 @@ _COPIES: tuple[tuple[str, str, str], ...] = (
         "others",
         f"{_NEW}, {_CODE}, 'status', 'SUCCESS', 'from_time', {_HOUR}, 'to_time', {_NEXT}",
     ),
-    ("replica", "sources", "'name', 'crowd-' || n"),
+    ("replica", "sources", "'name', 'crowd-' || n, 'heartbeat_at', now(), 'slots', 4"),
     ("api_token", "others", f"{_NEW}, 'digest', md5(n::text), 'name', 'crowd-' || n"),
     ("audit_event", "others", f"{_NEW}, 'at', {_HOUR}"),
 )
