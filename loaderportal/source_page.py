@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -63,6 +64,10 @@ def standing_text(source: Any) -> str:
             return "No run has read it, and its connection was not tested."
         case SourceStanding.ANSWERS:
             return "It served whoever asked last."
+
+
+def _blackout_text(until: datetime | None) -> str:
+    return "" if until is None else f"Its blackout hours last until {instant_text(until)} UTC."
 
 
 class SourceStandingFilter(admin.SimpleListFilter):
