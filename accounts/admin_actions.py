@@ -70,6 +70,9 @@ class PageAction:
     form: type[ActionForm] | None = None
     """What a person has to say first, on a page of its own; `act` gets it as keywords."""
 
+    is_rare: bool = False
+    """Whether it is seldom wanted: it stands in the menu even where it may be done."""
+
     def reason(self, user: User, obj: Any) -> str:
         """Why the user can't do it now; empty when they can."""
         if not may(user, self.permission):
@@ -89,6 +92,27 @@ class ShownAction:
     address: str
     posts: bool
     confirm: str
+    is_rare: bool
+
+
+@dataclass(frozen=True)
+class ActionBar:
+    """The buttons of a page: what the person is likely to want now, the main one first; and the
+    menu with what is seldom wanted and what can't be done now."""
+
+    ready: Sequence[ShownAction]
+    folded: Sequence[ShownAction]
+
+    @classmethod
+    def of(cls, actions: Sequence[ShownAction]) -> ActionBar:
+        """Buttons in their order, the main one before the others; in the menu, what can be done
+        before what can't."""
+        ready = [action for action in actions if not (action.reason or action.is_rare)]
+        folded = [action for action in actions if action.reason or action.is_rare]
+        return cls(
+            sorted(ready, key=lambda action: action.tone != "main"),
+            sorted(folded, key=lambda action: action.reason != ""),
+        )
 
 
 class ActionPageAdmin(PortalModelAdmin):
@@ -112,7 +136,7 @@ class ActionPageAdmin(PortalModelAdmin):
         found = self.get_object(request, unquote(object_id))
         if found is not None and self.has_view_permission(request, found):
             context |= {
-                "page_actions": self.shown_actions(request.user, found),
+                "page_actions": self.action_bar(request.user, found),
                 **self.page_context(request, found),
             }
         response: HttpResponse = super().change_view(request, object_id, form_url, context)
@@ -121,6 +145,10 @@ class ActionPageAdmin(PortalModelAdmin):
     def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         """What else the page's template needs."""
         return {}
+
+    def action_bar(self, user: User, obj: Any) -> ActionBar:
+        """The buttons as the page shows them."""
+        return ActionBar.of(self.shown_actions(user, obj))
 
     def shown_actions(self, user: User, obj: Any) -> list[ShownAction]:
         """The buttons, each with its reason when it is disabled."""
@@ -136,6 +164,7 @@ class ActionPageAdmin(PortalModelAdmin):
                 else reverse(f"admin:{self._name('do')}", args=[quote(obj.pk), action.name]),
                 posts=action.link is None and action.form is None,
                 confirm=action.confirm,
+                is_rare=action.is_rare,
             )
             for action in self.page_actions
         ]

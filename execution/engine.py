@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from uuid import UUID
 
@@ -152,7 +152,9 @@ def _load_part(claimed: Claimed, asked: Window, heartbeat: Heartbeat) -> tuple[W
         phases.ends("connect")
         logger.debug("run.connected", loader_code=claimed.loader_code, window_to=str(window.end))
         with capture_of(claimed, window) as capture, _transaction():
-            written = _transfer(claimed, window, source, phases, capture)
+            written = _transfer(
+                claimed, window, source, phases, capture=capture, counting=heartbeat.counting
+            )
             captured = capture.complete()
             if captured is not None:
                 phases.ends("capture")
@@ -209,7 +211,9 @@ def _transfer(
     window: Window,
     source: SourceConnection,
     phases: Phases,
+    *,
     capture: RunCapture,
+    counting: Callable[[Iterable[list[Row]]], Iterator[list[Row]]],
 ) -> Written:
     """Purge, stream and write. The purge goes first: a source whose reader is silent for long
     gives up."""
@@ -229,7 +233,7 @@ def _transfer(
             registry=registry,
         )
         written = write(
-            batches=capture.tee(rows.columns, _within_cap(rows, governed.row_cap)),
+            batches=capture.tee(rows.columns, counting(_within_cap(rows, governed.row_cap))),
             encoder=encoder,
             registry=registry,
             strategy=claimed.purge_strategy,

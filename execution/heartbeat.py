@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import structlog
 from django.conf import settings
@@ -21,6 +21,7 @@ from core.errors import PortalError
 from execution.exceptions import LockLostError, RunCancelledError, RunTimeoutError
 from execution.models import LoaderExecutionLock
 from execution.models.lock import LockQuerySet
+from signals.rows import Row
 
 logger = structlog.get_logger(__name__)
 
@@ -48,6 +49,8 @@ class Heartbeat:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         self._renew_at = 0.0
+        self._rows: int | None = None
+        self._told_rows: int | None = None
         self.reason: PortalError | None = None
 
     def __enter__(self) -> Self:
@@ -75,6 +78,13 @@ class Heartbeat:
                 raise self.reason
             self._stop = stop
 
+    def counting(self, batches: Iterable[list[Row]]) -> Iterator[list[Row]]:
+        """The batches. How many rows they had is told with the next beat, for people to watch."""
+        self._rows = 0
+        for batch in batches:
+            self._rows += len(batch)
+            yield batch
+
     def _beat(self) -> None:
         try:
             while not self._over.wait(BEAT_SECONDS):
@@ -84,14 +94,28 @@ class Heartbeat:
 
     def _turn(self) -> None:
         try:
-            if time.monotonic() >= self._renew_at:
-                self._held().update(lease_until=ClockTimestamp() + settings.LEASE)
-                self._renew_at = self._next_renewal()
+            self._tell()
             if self.reason is None:
                 self._end_if(self._why_stop())
         except DatabaseError:
             logger.warning("heartbeat.database_away", lock_id=str(self._lock_id))
             connection.close()
+
+    def _tell(self) -> None:
+        """Renew the lease when it is time, and say how many rows were read: one statement on the
+        lock's row, and none where nothing is to be said. Rows stand still before the commit locks
+        anything, so it meets no more of this than of the lease."""
+        renews, rows = time.monotonic() >= self._renew_at, self._rows
+        news: dict[str, Any] = {}
+        if renews:
+            news["lease_until"] = ClockTimestamp() + settings.LEASE
+        if rows != self._told_rows:
+            news["rows_so_far"] = rows
+        if news:
+            self._held().update(**news)
+        self._told_rows = rows
+        if renews:
+            self._renew_at = self._next_renewal()
 
     def _why_stop(self) -> PortalError | None:
         if time.monotonic() - self._started > self._timeout_seconds:

@@ -22,7 +22,6 @@ from backfill.admin import BackfillJobAdmin, RecountAdmin
 from backfill.admin_gaps import GapScanAdmin
 from backfill.models import BackfillJob, GapScan
 from execution.admin import (
-    ExecutionAdmin,
     LockAdmin,
     MaintenanceJobAdmin,
     OutputVersionAdmin,
@@ -40,6 +39,7 @@ from execution.models import (
     Replica,
 )
 from loaderportal.coverage_page import CoverageBoardAdmin, GapPageAdmin
+from loaderportal.execution_page import ExecutionPageAdmin
 from loaderportal.loader_list import LoaderRowsAdmin
 from loaderportal.source_page import SourcePageAdmin
 from loaders.admin.version import LoaderVersionAdmin
@@ -56,7 +56,7 @@ _site.password_change = telling_password_change(_site.password_change)
 admin.site.register(Loader, LoaderRowsAdmin)
 admin.site.register(LoaderVersion, LoaderVersionAdmin)
 admin.site.register(SourceDatabase, SourcePageAdmin)
-admin.site.register(LoadHistory, ExecutionAdmin)
+admin.site.register(LoadHistory, ExecutionPageAdmin)
 admin.site.register(BackfillJob, BackfillJobAdmin)
 admin.site.register(Recount, RecountAdmin)
 admin.site.register(CoverageInterval, CoverageBoardAdmin)

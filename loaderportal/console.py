@@ -22,14 +22,17 @@ def _icon(_: HttpRequest) -> str:
     return static("console/icon.svg")
 
 
+_STYLESHEETS = ("console", "lists", "home", "pages", "diff", "no_scripts", "times", "direction")
+_SCRIPTS = ("menus", "reach", "times")
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Loader Portal",
     "SITE_HEADER": "Loader Portal",
     "SITE_SYMBOL": "conveyor_belt",
     "SITE_URL": None,
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _icon}],
-    "SCRIPTS": [_script(name) for name in ("reach", "times")],
-    "STYLES": [_stylesheet(name) for name in ("console", "lists", "home", "times", "direction")],
+    "STYLES": [_stylesheet(name) for name in _STYLESHEETS],
+    "SCRIPTS": [_script(name) for name in _SCRIPTS],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "6px",

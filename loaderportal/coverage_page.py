@@ -101,7 +101,7 @@ def coverage_view(request: HttpRequest, loader: Loader, context: dict[str, Any])
         "loader": loader,
         "loader_address": reverse("admin:loaders_loader_change", args=[loader.pk]),
         "coverage_address": coverage_address(loader),
-        "legend": _legend(),
+        "legend": legend(),
     }
     if reading is not None:
         page |= _reading_context(request, loader, reading)
@@ -159,7 +159,7 @@ class CoverageBoardAdmin(CoverageAdmin):
             "rows": _board_rows(list(page), days),
             "page": page,
             "asked": wanted,
-            "legend": _legend(),
+            "legend": legend(),
         }
         return TemplateResponse(request, "console/coverage_board.html", context)
 
@@ -307,7 +307,8 @@ def _months(days: Sequence[Window]) -> list[tuple[str, int]]:
 # --- small things ---------------------------------------------------------------------------------
 
 
-def _legend() -> list[tuple[str, str]]:
+def legend() -> list[tuple[str, str]]:
+    """Class and name of each state."""
     return [(state.value.lower(), state.label) for state in CoverageState]
 
 

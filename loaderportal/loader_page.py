@@ -3,50 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Max
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils import timezone
-from django.utils.http import urlencode
 
 from accounts.admin_access import audit_address
 from accounts.admin_actions import PageAction
 from accounts.roles import Permission, User, may
 from backfill.admin import jobs_address, submit_address
-from core.display import instant_text, number_text, time_shown, window_shown
+from core.display import instant_text, time_shown
 from core.shown_zone import in_shown_zone
-from execution.admin import DRY_RUN, TEST_QUERY, duration_text, status_badge
-from execution.models import (
-    Gap,
-    LoaderExecutionLock,
-    LoadHistory,
-    SourceBreaker,
-    Trigger,
-)
-from execution.services import disable_and_cancel, read_coverage, run_now
-from loaderportal.coverage_page import (
-    STRIP,
-    coverage_address,
-    coverage_view,
-    ends_of,
-    loader_for,
-    strip_of,
-)
+from execution.admin import DRY_RUN, TEST_QUERY
+from execution.models import LoaderExecutionLock, Trigger
+from execution.services import disable_and_cancel, run_now
+from loaderportal.coverage_page import coverage_view, loader_for
 from loaderportal.evidence.page import EVIDENCE
-from loaderportal.explorer_page import explorer_address
+from loaderportal.loader_sections import (
+    SECTIONS,
+    newest_signal,
+    signals_text,
+    source_hold,
+    tab_links,
+)
+from loaderportal.loader_tabs import FORM_TABS, OVERVIEW, SQL, chosen_tab, tabs
 from loaders.admin.loader import LoaderAdmin
 from loaders.models import ApprovalStatus, Loader
-from signals.models import SignalsHistory
-
-_COUNTED = 1_000_000
-"""Signals are counted exactly up to here; beyond, a page should not wait for the count."""
-
-_SHOWN_RUNS = 8
-_SHOWN_COVERAGE = timedelta(days=7)
-_COUNTED_GAPS = 99
+from loaders.policies import LoaderKind
 
 
 def _may_run(_: User, loader: Loader) -> str:
@@ -83,9 +67,10 @@ DISABLE_AND_CANCEL = PageAction(
     _runs_to_cancel,
     act=_disable_and_cancel,
     tone="danger",
+    is_rare=True,
     confirm="Disable it and stop what runs of it? What those runs loaded so far is rolled back.",
 )
-RUN = PageAction("run", "Run now", "play_arrow", Permission.RUN, _may_run, act=_run)
+RUN = PageAction("run", "Run now", "play_arrow", Permission.RUN, _may_run, act=_run, tone="main")
 
 
 def _may_be_backfilled(_: User, loader: Loader) -> str:
@@ -108,12 +93,12 @@ class LoaderPageAdmin(LoaderAdmin):
     """Loaders with their runs, signals and coverage."""
 
     page_actions = (
-        *LoaderAdmin.page_actions,
         RUN,
         BACKFILL,
-        DISABLE_AND_CANCEL,
         TEST_QUERY,
         DRY_RUN,
+        *LoaderAdmin.page_actions,
+        DISABLE_AND_CANCEL,
         EVIDENCE,
     )
 
@@ -128,92 +113,54 @@ class LoaderPageAdmin(LoaderAdmin):
         return coverage_view(request, loader, self.admin_site.each_context(request))
 
     def page_context(self, request: HttpRequest, obj: Loader) -> dict[str, Any]:
-        now = timezone.now()
         return {
             **super().page_context(request, obj),
-            "runs": [_run_row(run, now) for run in _latest_runs(obj)],
-            "coverage": coverage_context(obj, now),
             "links": list(_links(request.user, obj)),
         }
 
     def facts(self, request: HttpRequest, loader: Loader) -> Iterable[tuple[str, str]]:
         yield from super().facts(request, loader)
-        if (held := _source_hold(loader)) is not None:
+        if (held := source_hold(loader)) is not None:
             yield "Source", held
         yield "Signals loaded", signals_text(loader.loader_code)
-        yield in_shown_zone("Newest signal"), time_shown(_newest_signal(loader.loader_code))
+        yield in_shown_zone("Newest signal"), time_shown(newest_signal(loader.loader_code))
 
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        *args: Any,
+        obj: Loader | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """The tab that is asked for; of a form that was refused, the one with the error."""
+        if obj is not None:
+            errors = context["adminform"].form.errors
+            tab = chosen_tab(request.GET.get("tab"), errors, is_posted=request.method == "POST")
+            sees_sql = obj.kind == LoaderKind.SQL and may(request.user, Permission.VIEW_SQL)
+            context |= {
+                "tab": tab,
+                "tabs": list(tabs(tab, errors, sees_sql=sees_sql)),
+                "shows_form": tab in FORM_TABS,
+            }
+            if tab in SECTIONS:
+                context |= {
+                    "section": SECTIONS[tab](obj, timezone.now()),
+                    "section_template": f"console/loader_{tab}.html",
+                }
+            if tab == OVERVIEW:
+                context["facts"] = list(self.facts(request, obj))
+        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
 
-def _source_hold(loader: Loader) -> str | None:
-    """Until when the loader's source is left alone, if its breaker is open."""
-    breaker = SourceBreaker.objects.filter(
-        source_id=loader.source_database_id, retry_at__isnull=False
-    ).first()
-    if breaker is None:
-        return None
-    until = time_shown(breaker.retry_at)
-    return f"Left alone until {until} after {breaker.failures} failures"
-
-
-def signals_text(loader_code: str) -> str:
-    """How many signals of the loader stand in the store."""
-    rows = SignalsHistory.objects.filter(loader_code=loader_code).values("loader_code")
-    count = rows[: _COUNTED + 1].count()
-    return f"more than {_COUNTED:,}" if count > _COUNTED else f"{count:,}"
-
-
-def _newest_signal(loader_code: str) -> datetime | None:
-    signals = SignalsHistory.objects.filter(loader_code=loader_code)
-    newest: datetime | None = signals.aggregate(newest=Max("load_time_stamp"))["newest"]
-    return newest
-
-
-def _latest_runs(loader: Loader) -> Iterable[LoadHistory]:
-    runs = LoadHistory.objects.filter(loader=loader).defer("source_error", "stack_trace")
-    return runs.order_by("-start_time")[:_SHOWN_RUNS]
-
-
-def _run_row(run: LoadHistory, now: datetime) -> dict[str, Any]:
-    return {
-        "address": reverse("admin:execution_loadhistory_change", args=[run.pk]),
-        "run": run,
-        "started": time_shown(run.start_time),
-        "window": window_shown(run.query_from_time, run.query_to_time),
-        "loaded": number_text(run.records_loaded),
-        "status": status_badge(run),
-        "is_trial": run.trigger == Trigger.DRY_RUN,
-        "duration": duration_text(run, now),
-    }
-
-
-def coverage_context(loader: Loader, now: datetime) -> dict[str, Any] | None:
-    """The loader's last week as a strip; None for one that never had a window."""
-    week = now.replace(second=0, microsecond=0) - _SHOWN_COVERAGE
-    reading = read_coverage(loader, start=week, most=STRIP) or read_coverage(loader, most=STRIP)
-    if reading is None:
-        return None
-    gaps = Gap.objects.filter(loader_id=loader.loader_code)
-    count = gaps[: _COUNTED_GAPS + 1].count()
-    return {
-        "strip": strip_of(loader, reading),
-        **ends_of(reading.stretch),
-        "gaps": f"more than {_COUNTED_GAPS}" if count > _COUNTED_GAPS else f"{count}",
-        "has_gaps": count > 0,
-        "gaps_address": f"{reverse('admin:execution_gap_changelist')}?"
-        + urlencode({"loader__loader_code__exact": loader.loader_code}),
-        "address": coverage_address(loader),
-    }
+    def address_after_save(self, request: HttpRequest, obj: Loader, *, has_errors: bool) -> str:
+        """The tab that was saved, or the one with what is to be corrected."""
+        address = super().address_after_save(request, obj, has_errors=has_errors)
+        tab = SQL if has_errors else request.GET.get("tab")
+        return f"{address}?tab={tab}" if tab in FORM_TABS else address
 
 
 def _links(user: User, loader: Loader) -> Iterable[tuple[str, str]]:
-    by_code = urlencode({"loader__loader_code__exact": loader.loader_code})
-    by_id = urlencode({"loader__id__exact": str(loader.pk)})
-    yield "Explorer", explorer_address(loader)
-    yield "Executions", f"{reverse('admin:execution_loadhistory_changelist')}?{by_code}"
+    yield from tab_links(loader)
     yield "Backfills", jobs_address(loader)
-    yield "Coverage", coverage_address(loader)
-    yield "Gaps", f"{reverse('admin:execution_gap_changelist')}?{by_code}"
-    yield "Output versions", f"{reverse('admin:signals_outputversion_changelist')}?{by_code}"
-    yield "Versions", f"{reverse('admin:loaders_loaderversion_changelist')}?{by_id}"
     if may(user, Permission.READ_AUDIT):
         yield "Audit trail", audit_address("loader", loader.loader_code)

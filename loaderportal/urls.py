@@ -30,7 +30,7 @@ from execution import api_trials as trials
 from loaderportal import api_document, health
 from loaderportal.evidence import api as evidence
 from loaderportal.explorer_page import explorer_urls
-from loaders.api import events, governance, seed_paths
+from loaders.api import catalogue, events, governance, seed_paths
 from loaders.api import teams as grants
 from loaders.api import views as loaders
 from signals import api as signals
@@ -137,6 +137,7 @@ urlpatterns = [
     _endpoint(f"admin/res/db-sources/{_CODE}/teams", grants.SourceTeams),
     _endpoint(f"admin/res/db-sources/{_CODE}/test", loaders.SourceTest),
     _endpoint(f"admin/res/db-sources/{_CODE}/inspect", loaders.SourceInspect),
+    _endpoint(f"admin/res/db-sources/{_CODE}/catalogue", catalogue.SourceCatalogue),
     _endpoint("locks", operation.LockList),
     _endpoint(f"locks/{_LOCK}", operation.LockDetail),
     _endpoint("replicas", operation.ReplicaList),

@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar
 
 from django.db.models import TextChoices
 
-from core.errors import DefinitionError, TerminalError
+from core.errors import DefinitionError, TerminalError, TransientError
 
 State = TypeVar("State", bound=TextChoices)
 
@@ -38,6 +38,13 @@ class SourceTestFailedError(TerminalError):
     """The source did not answer as it should; the message says what to look at."""
 
     code = "SOURCE_TEST_FAILED"
+    status = HTTPStatus.CONFLICT
+
+
+class CatalogueNotReadError(TransientError):
+    """The names of the source's tables and columns can't be read now; the message says why."""
+
+    code = "CATALOGUE_NOT_READ"
     status = HTTPStatus.CONFLICT
 
 

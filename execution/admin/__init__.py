@@ -1,7 +1,8 @@
 """Console pages of the execution app."""
 
+from execution.admin.badges import duration_text, status_badge
 from execution.admin.coverage import COVERAGE_TONES, CoverageAdmin
-from execution.admin.execution import ExecutionAdmin, duration_text, status_badge
+from execution.admin.execution import CANCEL, ExecutionAdmin
 from execution.admin.gap import GapAdmin, WaiverAdmin
 from execution.admin.links import loader_link
 from execution.admin.lock import LockAdmin, locks_address
@@ -12,6 +13,7 @@ from execution.admin.started_filter import started_in
 from execution.admin.trials import DRY_RUN, TEST_QUERY
 
 __all__ = [
+    "CANCEL",
     "COVERAGE_TONES",
     "DRY_RUN",
     "TEST_QUERY",

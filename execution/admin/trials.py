@@ -111,6 +111,7 @@ DRY_RUN = PageAction(
     _may_be_tried,
     act=_rehearse,
     form=DryRunForm,
+    is_rare=True,
 )
 
 

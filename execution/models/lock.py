@@ -67,6 +67,9 @@ class LoaderExecutionLock(models.Model):
     hinted_at = models.DateTimeField(db_default=Now())
     claimed_at = models.DateTimeField(null=True)
     lease_until = models.DateTimeField()
+    rows_so_far = models.BigIntegerField(null=True)
+    """Rows that the run has read, as its heartbeat tells every second or so. For people only."""
+
     cancel_requested = models.BooleanField(default=False)
     released = models.BooleanField(default=False)
     released_at = models.DateTimeField(null=True)

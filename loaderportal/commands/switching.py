@@ -97,18 +97,20 @@ class SubmitLoader(Act):
 
     name = "submit"
     help = "Submit a draft for approval by a second person. --as must say who submits it."
-    example = 'manage.py loader submit PAYMENTS_HOURLY --as amal --comment "New grain"'
+    example = 'manage.py loader submit PAYMENTS_HOURLY --as amal --note "New grain"'
     needs = Permission.EDIT_LOADERS
     by_persons_only = True
 
     @classmethod
     def add_arguments(cls, parser: ArgumentParser) -> None:
         add_code(parser)
-        parser.add_argument("--comment", default="", help="what the approver should know")
+        parser.add_argument(
+            "--note", "--comment", dest="note", default="", help="what the approver should know"
+        )
 
     def run(self, call: Call) -> Answer:
         loader = loader_of(call)
-        version = services.submit(user=call.user, loader=loader, comment=call.options["comment"])
+        version = services.submit(user=call.user, loader=loader, note=call.options["note"])
         return _answer(call, loader, f"waits for approval as version {version.number}.")
 
 

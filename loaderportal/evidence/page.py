@@ -56,4 +56,5 @@ EVIDENCE = PageAction(
     lambda user, loader: "",
     act=_download,
     form=EvidenceForm,
+    is_rare=True,
 )

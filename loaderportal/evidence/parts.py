@@ -162,6 +162,7 @@ class Collection:
                 "version": version.number,
                 "decision": version.decision,
                 "submitted_by": version.submitted_by.get_username(),
+                "note": version.note,
                 "decided_by": decided_by.get_username() if decided_by else None,
                 "decided_at": version.decided_at,
                 "comment": version.comment,

@@ -9,7 +9,7 @@ from django.urls import reverse
 from accounts.admin_actions import PageAction
 from accounts.roles import Permission, User
 from core.display import instant_text
-from loaders.admin.forms import WatermarkForm
+from loaders.admin.forms import SubmitForm, WatermarkForm
 from loaders.exceptions import SourceTestFailedError
 from loaders.models import ApprovalStatus, Decision, Loader, SourceDatabase
 from loaders.services import (
@@ -54,8 +54,8 @@ def own_edit(user: User, loader: Loader) -> str:
     return ""
 
 
-def _submit(user: User, loader: Loader) -> str:
-    version = submit(user=user, loader=loader)
+def _submit(user: User, loader: Loader, *, message: str) -> str:
+    version = submit(user=user, loader=loader, note=message)
     return f"{loader.loader_code} was submitted as version {version.number}."
 
 
@@ -101,7 +101,13 @@ TEST = PageAction(
     act=_test,
 )
 COPY = PageAction(
-    "copy", "Copy", "content_copy", Permission.EDIT_LOADERS, lambda _, __: "", link=_copy
+    "copy",
+    "Copy",
+    "content_copy",
+    Permission.EDIT_LOADERS,
+    lambda _, __: "",
+    link=_copy,
+    is_rare=True,
 )
 SUBMIT = PageAction(
     "submit",
@@ -110,6 +116,7 @@ SUBMIT = PageAction(
     Permission.EDIT_LOADERS,
     _may_be_submitted,
     act=_submit,
+    form=SubmitForm,
     tone="main",
 )
 APPROVE = PageAction(
@@ -140,6 +147,7 @@ ARCHIVE = PageAction(
     _archived,
     act=_archive,
     confirm="Archive it? It stops for good, and its code can't be used again.",
+    is_rare=True,
 )
 
 
@@ -157,4 +165,5 @@ WATERMARK = PageAction(
     _archived,
     act=_move,
     form=WatermarkForm,
+    is_rare=True,
 )

@@ -14,6 +14,7 @@ from unfold.widgets import (
 
 from accounts.admin_access import ServiceForm
 from accounts.admin_actions import ActionForm
+from loaders.admin.sql_editor import SqlEditor, editor_facts
 from loaders.models import Loader, SourceDatabase
 from loaders.services import (
     create_loader,
@@ -89,7 +90,7 @@ class LoaderForm(ServiceForm):
     loader_sql = VerbatimField(
         label="SQL",
         required=False,
-        widget=UnfoldAdminTextareaWidget(attrs={**_CODE_ATTRS, "rows": 18}),
+        widget=SqlEditor(),
         help_text="One SELECT with <code>:fromTime</code> and <code>:toTime</code>. Its columns: "
         "LOAD_TIME_STAMP, SEGMENT_1 to SEGMENT_10, REC_COUNT, SUM_VAL, AVG_VAL, MAX_VAL, MIN_VAL "
         "and, if wanted, VALUE_COUNT.",
@@ -154,6 +155,14 @@ class LoaderForm(ServiceForm):
             "execution_timeout_seconds": "Empty: the portal's own limit.",
             "purge_strategy": "What a run does where signals already stand in its window.",
         }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "loader_sql" in self.fields:
+            choice = self.fields.get("source_database")
+            offered = choice.queryset if isinstance(choice, forms.ModelChoiceField) else None
+            widget: SqlEditor = self.fields["loader_sql"].widget
+            widget.facts = editor_facts(None if self.adds else self.instance, offered)
 
     def write(self, values: Mapping[str, Any]) -> Loader:
         if self.adds:
@@ -260,6 +269,19 @@ class WatermarkForm(ActionForm):
     @classmethod
     def initial_of(cls, obj: Loader) -> dict[str, Any]:
         return {"watermark": obj.state.last_load_timestamp}
+
+
+class SubmitForm(ActionForm):
+    """What who submits a definition wants the approver to know."""
+
+    note = "A second person looks at it, with evidence that is gathered at the source meanwhile."
+    message = forms.CharField(
+        label="Note to the approver",
+        required=False,
+        max_length=4000,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text="May be left empty. What changes, why, and what to look at.",
+    )
 
 
 class DecisionForm(forms.Form):

@@ -9,7 +9,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -37,6 +37,10 @@ from loaders.policies import LoaderKind
 from loaders.services import show_sql
 from loaders.sql_guard import Finding, Verdict, validate
 
+SQL_PART = "lp-part-sql"
+SETTINGS_PART = "lp-part-settings"
+"""Classes of the form's sections: a page with tabs shows one kind at a time."""
+
 
 def guard_verdict(loader: Loader) -> Verdict:
     """The SQL guard's answer for the stored SQL of an SQL loader."""
@@ -57,12 +61,13 @@ class LoaderAdmin(LoaderListAdmin):
         REJECT,
         ENABLE,
         DISABLE,
+        WATERMARK,
         COPY,
         TEAMS,
-        WATERMARK,
         ARCHIVE,
     )
     change_form_outer_before_template = "console/loader_box.html"
+    change_form_template = "console/loader.html"
     warn_unsaved_form = True
 
     def get_urls(self) -> list[URLPattern]:
@@ -120,12 +125,17 @@ class LoaderAdmin(LoaderListAdmin):
         if obj is not None and may(request.user, Permission.SET_LOG_LEVELS):
             running.append("log_level")
         return (
-            ("What it reads", {"fields": reads}),
-            ("Time", {"fields": times}),
-            ("Running", {"fields": running}),
-            ("Ownership", {"fields": ("description", ("owning_team", "contact"))}),
-            ("Purpose", {"fields": (("domain", "tags"), "is_test")}),
-            ("Signals", {"fields": ("segment_meanings", "freshness_target_seconds")}),
+            ("What it reads", {"fields": reads, "classes": [SQL_PART]}),
+            *(
+                (name, {"fields": fields, "classes": [SETTINGS_PART]})
+                for name, fields in (
+                    ("Time", times),
+                    ("Running", running),
+                    ("Ownership", ("description", ("owning_team", "contact"))),
+                    ("Purpose", (("domain", "tags"), "is_test")),
+                    ("Signals", ("segment_meanings", "freshness_target_seconds")),
+                )
+            ),
         )
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
@@ -161,16 +171,15 @@ class LoaderAdmin(LoaderListAdmin):
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
         """The page; that somebody saw the SQL is in the audit trail."""
         response: HttpResponse = super().change_view(request, object_id, *args, **kwargs)
-        shows_sql = request.method == "GET" and response.status_code == 200
-        if shows_sql:
-            code = response.context_data["original"].loader_code  # type: ignore[attr-defined]
-            show_sql(user=request.user, loader_code=code)
+        if request.method == "GET" and response.status_code == 200:
+            shown: dict[str, Any] = response.context_data  # type: ignore[attr-defined]
+            if shown.get("shows_form", True):
+                show_sql(user=request.user, loader_code=shown["original"].loader_code)
         return response
 
     def page_context(self, request: HttpRequest, obj: Loader) -> dict[str, Any]:
         return {
             "badges": [approval_badge(obj), enabled_badge(obj), state_badge(obj)],
-            "facts": list(self.facts(request, obj)),
         }
 
     def facts(self, request: HttpRequest, loader: Loader) -> Iterable[tuple[str, str]]:
@@ -191,18 +200,24 @@ class LoaderAdmin(LoaderListAdmin):
 
     def response_post_save_change(self, request: HttpRequest, obj: Loader) -> HttpResponse:
         """Stay on the loader: what is to be done next is there."""
-        self._warn(request, obj)
-        return redirect("admin:loaders_loader_change", obj.pk)
+        has_errors = self._warn(request, obj)
+        return redirect(self.address_after_save(request, obj, has_errors=has_errors))
+
+    def address_after_save(self, request: HttpRequest, obj: Loader, *, has_errors: bool) -> str:
+        """Where to go on; `has_errors` says that the SQL is to be corrected."""
+        return reverse("admin:loaders_loader_change", args=[obj.pk])
 
     def response_post_save_add(self, request: HttpRequest, obj: Loader) -> HttpResponse:
         return self.response_post_save_change(request, obj)
 
-    def _warn(self, request: HttpRequest, loader: Loader) -> None:
+    def _warn(self, request: HttpRequest, loader: Loader) -> bool:
+        """Say that there is something to correct, and whether."""
         errors = len(guard_verdict(loader).errors) if loader.kind == LoaderKind.SQL else 0
         if errors:
             what = "an error" if errors == 1 else f"{errors} errors"
             text = f"The SQL has {what} to correct before it can be submitted."
             messages.warning(request, text)
+        return errors > 0
 
     @admin.display(description="Source database")
     def source_shown(self, loader: Loader) -> str:

@@ -57,4 +57,5 @@ TEAMS = PageAction(
     lambda _, __: "",
     act=_grant,
     form=TeamsForm,
+    is_rare=True,
 )

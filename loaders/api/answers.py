@@ -9,6 +9,7 @@ from rest_framework import serializers
 from core.api.answers import DataclassAnswer
 from loaders.api.serializers import VersionAnswer
 from loaders.changes import governed_values
+from loaders.connectors.catalogue import Catalogue
 from loaders.connectors.connection_test import ConnectionReport
 from loaders.governance.findings import Rule, Severity, SubjectKind
 from loaders.models import LoaderVersion, SourceDatabase
@@ -65,6 +66,13 @@ class ConnectionReportAnswer(DataclassAnswer):
     """What a try at a source found. `code` is empty when all went well; times are milliseconds."""
 
     shows = ConnectionReport
+
+
+class CatalogueAnswer(DataclassAnswer):
+    """Tables and views that the source's account may read, with names and types of their columns.
+    Those of `defaultSchema` need no schema in front; `isCut` says that there are more."""
+
+    shows = Catalogue
 
 
 class InspectionAnswer(serializers.ModelSerializer[SourceDatabase]):

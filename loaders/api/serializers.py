@@ -150,6 +150,7 @@ class VersionAnswer(serializers.ModelSerializer[LoaderVersion]):
             "decision",
             "submitted_by",
             "submitted_at",
+            "note",
             "decided_by",
             "decided_at",
             "comment",
@@ -230,13 +231,15 @@ class DiffParameters(Parameters):
 
 
 class SubmitBody(Strict):
-    """Body of submit."""
+    """Body of submit. `note` is what the approver should know; `comment` is an older name of it."""
 
+    note = serializers.CharField(allow_blank=True, default="", max_length=4000)
     comment = serializers.CharField(allow_blank=True, default="", max_length=4000)
 
 
-class DecisionBody(SubmitBody):
+class DecisionBody(Strict):
     """Body of approve and reject. `version` is the number that was looked at; if another one
     waits by now, nothing is decided."""
 
+    comment = serializers.CharField(allow_blank=True, default="", max_length=4000)
     version = serializers.IntegerField(min_value=1, allow_null=True, default=None)

@@ -140,9 +140,9 @@ class LoaderSubmit(Endpoint):
     operations = {"POST": described.SUBMIT_LOADER}
 
     def post(self, request: Request, code: str) -> Response:
-        comment = valid_body(SubmitBody, request)["comment"]
+        body = valid_body(SubmitBody, request)
         with held(request, code) as loader:
-            services.submit(user=request.user, loader=loader, comment=comment)
+            services.submit(user=request.user, loader=loader, note=body["note"] or body["comment"])
         return loader_answer(request, loader)
 
 

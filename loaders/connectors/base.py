@@ -17,6 +17,7 @@ from tempfile import NamedTemporaryFile
 from types import TracebackType
 from typing import Protocol, Self
 
+from loaders.connectors.catalogue import Catalogue
 from loaders.connectors.errors import SourceDataError, SourceTlsError
 from loaders.connectors.privileges import PrivilegeReport
 from loaders.dialects import DatabaseType
@@ -160,6 +161,9 @@ class SourceConnection(Protocol):
         In a read-only transaction with the session's timeouts: planning may evaluate constant
         parts. A statement that is not a query raises SourceSqlError.
         """
+
+    def catalogue(self, *, most: int) -> Catalogue:
+        """The tables and views that the account may read, with so many columns in all."""
 
     def inspect_privileges(self) -> PrivilegeReport:
         """What the account may do beyond reading, its roles included.

@@ -39,6 +39,7 @@ from loaders.connectors.base import (
     checked_size,
     text_rows,
 )
+from loaders.connectors.catalogue import Catalogue, catalogue_of
 from loaders.connectors.errors import (
     SourceCancelledError,
     SourceConnectionLostError,
@@ -61,6 +62,14 @@ _KILL_ATTEMPTS = 3
 _KILL_GRACE_SECONDS = 0.5
 
 _IDENTITY = "SELECT @@hostname, @@port"
+# The server leaves out what the account has no right on.
+_COLUMNS = """
+SELECT COALESCE(DATABASE(), ''), table_schema, table_name, column_name, column_type
+FROM information_schema.columns
+WHERE table_schema NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys')
+ORDER BY table_schema <> DATABASE(), table_schema, table_name, ordinal_position
+LIMIT {limit}
+"""
 
 
 class MysqlConnector:
@@ -134,6 +143,10 @@ class MysqlConnection:
         """See `SourceConnection.explain`. JSON; after FORMAT no server lets ANALYZE follow."""
         plan = text_rows(self.stream(f"EXPLAIN FORMAT=JSON {statement}"))
         return "\n".join("\t".join(row) for row in plan)
+
+    def catalogue(self, *, most: int) -> Catalogue:
+        """See `SourceConnection.catalogue`."""
+        return catalogue_of(text_rows(self.stream(_COLUMNS.format(limit=most + 1))), most=most)
 
     def inspect_privileges(self) -> PrivilegeReport:
         """See `SourceConnection.inspect_privileges`."""

@@ -41,6 +41,7 @@ from loaders.connectors.base import (
     SourceProfile,
     TlsMode,
 )
+from loaders.connectors.catalogue import Catalogue
 from loaders.connectors.errors import (
     SourceCancelledError,
     SourceConnectionLostError,
@@ -49,6 +50,7 @@ from loaders.connectors.errors import (
     SourceSqlError,
     SourceTimeoutError,
 )
+from loaders.connectors.postgresql_catalogue import read_catalogue
 from loaders.connectors.postgresql_copy import parse_copy
 from loaders.connectors.postgresql_errors import error_class, login_error
 from loaders.connectors.postgresql_privileges import inspect
@@ -176,6 +178,10 @@ class PostgresqlConnection:
     def explain(self, statement: str) -> str:
         """See `SourceConnection.explain`."""
         return self._guard(partial(self._explain, _bare(statement)))
+
+    def catalogue(self, *, most: int) -> Catalogue:
+        """See `SourceConnection.catalogue`."""
+        return read_catalogue(self, most=most)
 
     def inspect_privileges(self) -> PrivilegeReport:
         """See `SourceConnection.inspect_privileges`."""

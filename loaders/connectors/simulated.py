@@ -26,6 +26,7 @@ from loaders.connectors.base import (
     SourceConnection,
     SourceProfile,
 )
+from loaders.connectors.catalogue import Catalogue, catalogue_of
 from loaders.connectors.errors import (
     SourceAuthError,
     SourceCancelledError,
@@ -38,7 +39,7 @@ from loaders.connectors.errors import (
 )
 from loaders.connectors.privileges import PrivilegeReport
 from loaders.connectors.simulated_events import Event, Simulation, stamp
-from loaders.connectors.simulated_sql import TABLE, TRUNCATE, Plan, plan
+from loaders.connectors.simulated_sql import COLUMNS, TABLE, TRUNCATE, Plan, plan
 
 T = TypeVar("T")
 
@@ -142,6 +143,12 @@ class SimulatedConnection:
             f"Simulated source: up to {events} events from {stamp(found.start)} to "
             f"{stamp(found.end)} are made in memory and read once."
         )
+
+    def catalogue(self, *, most: int) -> Catalogue:
+        """See `SourceConnection.catalogue`: its one table."""
+        self._guard(lambda: None)
+        rows = [("", "", TABLE, name, kind) for name, kind in COLUMNS.items()]
+        return catalogue_of(rows, most=most)
 
     def inspect_privileges(self) -> PrivilegeReport:
         """See `SourceConnection.inspect_privileges`: there is nothing to write to."""

@@ -16,7 +16,13 @@ from sqlglot.errors import SqlglotError
 from loaders.connectors.errors import SourceSqlError
 
 TABLE = "simulated_events"
-COLUMNS = ("at", "channel", "region", "result", "amount")
+COLUMNS = {
+    "at": "timestamp with time zone",
+    "channel": "text",
+    "region": "text",
+    "result": "text",
+    "amount": "double precision",
+}
 TRUNCATE = "simulated_trunc"
 UNITS = ("second", "minute", "hour", "day")
 MAX_WINDOW = timedelta(days=7)

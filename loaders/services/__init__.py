@@ -1,8 +1,15 @@
 """Use cases of sources and loaders: permission, compare-and-set, audit event, return."""
 
 from loaders.services.account_looks import look_at_accounts
-from loaders.services.approval import approve, expire_stale_requests, reject, submit
+from loaders.services.approval import (
+    approve,
+    decision_text,
+    expire_stale_requests,
+    reject,
+    submit,
+)
 from loaders.services.archiving import archive_loader
+from loaders.services.catalogue import read_catalogue
 from loaders.services.definitions import (
     create_loader,
     get_loader,
@@ -48,6 +55,7 @@ __all__ = [
     "copy_loader",
     "create_loader",
     "create_source",
+    "decision_text",
     "disable",
     "drafted_by",
     "edited_by",
@@ -70,6 +78,7 @@ __all__ = [
     "look_at_accounts",
     "may_see_evidence",
     "move_watermark",
+    "read_catalogue",
     "reject",
     "renew_evidence",
     "report_tampering",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import structlog
 from django.conf import settings
@@ -43,8 +43,8 @@ logger = structlog.get_logger(__name__)
 
 
 @transaction.atomic
-def submit(*, user: User, loader: Loader, comment: str = "") -> LoaderVersion:
-    """Freeze the draft as a numbered version that waits for a second person.
+def submit(*, user: User, loader: Loader, note: str = "") -> LoaderVersion:
+    """Freeze the draft as a numbered version that waits for a second person, who is shown the note.
 
     Raises PermissionDeniedError, LoaderNotFoundError, InvalidTransitionError,
     ValidationFailedError, SqlInvalidError.
@@ -66,7 +66,7 @@ def submit(*, user: User, loader: Loader, comment: str = "") -> LoaderVersion:
         definition=definition.values,
         digest=definition.digest(number),
         submitted_by=user,
-        comment=comment,
+        note=note.strip(),
     )
     loader.save()
     if loader.kind == LoaderKind.SQL:
@@ -88,6 +88,7 @@ def approve(
     """
     require_on(user, Permission.APPROVE, loader)
     loader = _locked(loader)
+    _require_undecided(loader, version, Decision.APPROVED)
     _move(loader, ApprovalStatus.APPROVED)
     waiting = _pending(loader, version)
     if waiting.submitted_by_id == user.pk or has_edited(user, loader):
@@ -127,6 +128,7 @@ def reject(
             details={"errors": {"comment": ["A comment is needed."]}},
         )
     loader = _locked(loader)
+    _require_undecided(loader, version, Decision.REJECTED)
     _move(loader, ApprovalStatus.REJECTED)
     waiting = _pending(loader, version)
     _decide(waiting, Decision.REJECTED, user, comment)
@@ -210,6 +212,36 @@ def _move(loader: Loader, target: ApprovalStatus) -> None:
     loader.approval_status = target
 
 
+def decision_text(version: LoaderVersion) -> str:
+    """What became of a version that no longer waits: who decided what, and when (UTC)."""
+    code, at = version.loader.loader_code, version.decided_at
+    when = f" at {at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if at else ""
+    decision = Decision(version.decision)
+    named = f"Version {version.number} of {code}"
+    if decision in {Decision.APPROVED, Decision.REJECTED} and version.decided_by is not None:
+        by = version.decided_by.get_username()
+        return f"{named} was {decision.label.lower()} by {by}{when}."
+    return f"{named} no longer waits: {decision.label.lower()}{when}."
+
+
+def _require_undecided(loader: Loader, number: int | None, target: Decision) -> None:
+    """Who comes second is told who was first. Raises InvalidTransitionError for the version that
+    was looked at, once it was approved or rejected, or no version waits any more."""
+    if number is None:
+        return
+    looked_at = loader.versions.filter(number=number).select_related("decided_by", "loader").first()
+    if looked_at is None or looked_at.decision == Decision.PENDING:
+        return
+    is_final = looked_at.decision in {Decision.APPROVED, Decision.REJECTED}
+    if is_final or loader.approval_status != ApprovalStatus.PENDING_APPROVAL:
+        raise InvalidTransitionError.between(
+            decision_text(looked_at),
+            Decision(looked_at.decision),
+            target,
+            LoaderVersion.TRANSITIONS,
+        )
+
+
 def _pending(loader: Loader, number: int | None) -> LoaderVersion:
     """The version that waits. Raises InvalidTransitionError unless it has the number, if any, and
     DefinitionTamperedError if none waits though the loader says so."""
@@ -231,7 +263,7 @@ def _pending(loader: Loader, number: int | None) -> LoaderVersion:
 def _decide(version: LoaderVersion, decision: Decision, user: User, comment: str) -> None:
     _settle(version, decision)
     version.decided_by = user
-    version.comment = comment or version.comment
+    version.comment = comment
     if decision == Decision.APPROVED:
         version.approval_seal = version.seal()
     version.save()
@@ -249,6 +281,8 @@ def _settle(version: LoaderVersion, decision: Decision) -> None:
 
 def _tell(loader: Loader, version: LoaderVersion, user: User, action: str) -> None:
     facts = {"version": version.number, "decision": version.decision, "comment": version.comment}
+    if version.note:
+        facts["note"] = version.note
     record(
         actor=user,
         action=action,

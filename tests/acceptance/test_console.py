@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Route
 
 from accounts.roles import Role
 from accounts.tokens import create_token
+from execution.models import LoadHistory, RunStatus
 from loaders.models import ApprovalStatus, Loader, LoaderState, LoadStatus, SourceDatabase
-from loaders.services import submit, update_loader
+from loaders.services import reject, submit, update_loader
 from tests.portal_database import PortalDatabase
 from tests.servers import SourceServer
 from tests.support.browser import Site, Visitor
+from tests.support.gathering import work
 from tests.support.people import person
 from tests.support.scenes import START, Scene, add_orders, order_sql
 
 MARKER = "planted_marker_in_sql"
+PARTS = Path(__file__).parents[1] / "support" / "editor_parts.js"
 
 Visit = Callable[..., Visitor]
 
@@ -56,8 +61,16 @@ def visit(scene: Scene, site: Site) -> Iterator[Visit]:
     assert [complaint for v in visitors for complaint in v.complaints] == []
 
 
-def loader_page(visitor: Visitor, code: str = "ORDERS_HOURLY") -> None:
-    visitor.open(visitor.address_of("loaders/loader", code))
+def loader_page(visitor: Visitor, code: str = "ORDERS_HOURLY", tab: str = "overview") -> None:
+    address, _, _ = visitor.address_of("loaders/loader", code).partition("?")
+    visitor.open(f"{address}?tab={tab}")
+
+
+def write_sql(visitor: Visitor, sql: str) -> None:
+    """Put a text into the SQL editor in place of what is there."""
+    visitor.page.locator(".cm-content").click()
+    visitor.page.keyboard.press("Control+a")
+    visitor.page.keyboard.insert_text(sql)
 
 
 def test_an_operator_sees_a_loader_its_history_and_how_many_signals_it_has(
@@ -66,11 +79,13 @@ def test_an_operator_sees_a_loader_its_history_and_how_many_signals_it_has(
     operator = visit(scene.people.operator)
     assert "BROKEN_ONE" in operator.text("#home-failed")
     loader_page(operator)
-    box = operator.text("#loader-box")
-    assert "Approved" in box
-    assert "Signals loaded\n2" in box
-    assert "2026-01-01 01:00:00" in box
+    assert "Approved" in operator.text("#loader-box")
+    overview = operator.text("#loader-overview")
+    assert "Loaded 2 signals of 2026-01-01 00:00 to 2026-01-01 06:00 UTC" in overview
+    assert "Signals loaded\n2" in overview
+    assert "2026-01-01 01:00:00" in overview
     assert "Succeeded" in operator.text("#loader-runs")
+    operator.click(operator.page.locator("#loader-tabs >> text=SQL"))
     assert MARKER in operator.page.locator("#id_loader_sql").input_value()
     operator.click(operator.page.locator("#loader-box >> text=Executions"))
     assert operator.page.locator("#result_list tbody tr").count() == 1
@@ -105,11 +120,31 @@ def test_an_operator_runs_a_loader_and_cancels_the_run(visit: Visit, scene: Scen
     operator.click(operator.action("run"))
     assert "is queued" in operator.text("#main")
     assert operator.action("run").is_disabled()
+    menu = operator.page.locator("#page-actions [data-menu]")
+    menu.locator("> summary").press("Enter")
     assert "A run is under way." in operator.text("#page-actions")
+    operator.page.keyboard.press("Escape")
+    assert menu.get_attribute("open") is None
     operator.click(operator.page.locator("#loader-runs tbody a").first)
     assert "Queued" in operator.text("#execution-box")
     operator.click(operator.action("cancel"))
     assert "was asked to stop" in operator.text("#main")
+    scene.execute(LoadHistory.objects.get(status=RunStatus.RUNNING))
+    operator.page.locator("#execution-story >> text=Called off").wait_for()  # without a reload
+    assert operator.page.locator("#execution-story[hx-get]").count() == 0
+    assert operator.action("cancel").is_disabled()
+
+
+def test_without_scripts_the_whole_form_is_shown_and_saved(visit: Visit, scene: Scene) -> None:
+    operator = visit(scene.people.operator, runs_scripts=False)
+    loader_page(operator, tab="sql")
+    operator.page.fill("#id_loader_sql", order_sql("POSTGRESQL"))
+    operator.page.fill("#id_contact", "new@example.org")
+    operator.click(operator.page.locator("#submit-row button[name=_save]"))
+    scene.loader.refresh_from_db()
+    assert scene.loader.contact == "new@example.org"
+    assert scene.loader.loader_sql == order_sql("POSTGRESQL")
+    assert "?tab=sql" in operator.page.url
 
 
 def test_a_viewer_sees_no_sql_anywhere_and_why_buttons_are_disabled(
@@ -124,6 +159,8 @@ def test_a_viewer_sees_no_sql_anywhere_and_why_buttons_are_disabled(
     viewer = visit(scene.people.viewer)
     for code in ("ORDERS_HOURLY", "BROKEN_ONE"):
         loader_page(viewer, code)
+    loader_page(viewer, "ORDERS_HOURLY", "sql")
+    viewer.open_menu()
     for name in ("submit", "approve", "reject", "enable", "disable", "run"):
         assert viewer.action(name).is_disabled(), name
         reason = viewer.action(name).get_attribute("title") or ""
@@ -153,8 +190,15 @@ def test_an_approver_approves_what_another_wrote(visit: Visit, scene: Scene) -> 
     approver = visit(scene.people.approver)
     approver.click(approver.page.locator("#home-waiting tbody a"))
     assert "SUM(amount * 2)" in approver.text(".lp-diff .lp-added >> nth=0")
-    approver.page.fill("#id_comment", "Doubled on purpose.")
-    approver.click(approver.page.locator("#decision [name=approve]"))
+    page = approver.page
+    page.keyboard.press("r")
+    page.keyboard.type("a doubled ratio")  # keys do nothing while somebody types
+    assert page.locator("#id_comment").input_value() == "a doubled ratio"
+    page.locator("#review-keys > summary").focus()
+    page.keyboard.press("a")
+    assert page.evaluate("document.activeElement.name") == "approve"
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     assert "Version 2 of ORDERS_HOURLY is approved." in approver.text("#main")
     scene.loader.refresh_from_db()
     assert scene.loader.approval_status == ApprovalStatus.APPROVED
@@ -170,8 +214,10 @@ def test_a_rejection_needs_a_comment(visit: Visit, scene: Scene) -> None:
     approver.click(approver.page.locator("#decision [name=reject]"))
     assert "Say in a comment why you reject it." in approver.text("#decision")
     approver.page.fill("#id_comment", "Too late for us.")
-    approver.click(approver.page.locator("#decision [name=reject]"))
-    assert "is rejected" in approver.text("#main")
+    reject(user=scene.people.admin, loader=scene.loader, comment="Not like this.")
+    approver.page.evaluate("window.dispatchEvent(new Event('focus'))")
+    approver.page.locator("#review-news >> text=was rejected by admin-person").wait_for()
+    assert approver.page.locator("#decision [name=approve]").is_disabled()
 
 
 def test_an_operator_writes_and_submits_a_loader(visit: Visit, scene: Scene) -> None:
@@ -179,7 +225,7 @@ def test_an_operator_writes_and_submits_a_loader(visit: Visit, scene: Scene) -> 
     operator.open("/admin/loaders/loader/add/")
     operator.page.fill("#id_loader_code", "REFUNDS_HOURLY")
     operator.page.select_option("#id_source_database", label="SHOP")
-    operator.page.fill("#id_loader_sql", "DELETE FROM orders")
+    write_sql(operator, "DELETE FROM orders")
     operator.page.fill("#id_grain_seconds", "3600")
     operator.page.fill("#id_description", "Refunds by region and channel.")
     operator.page.fill("#id_owning_team", "Shop")
@@ -189,16 +235,136 @@ def test_an_operator_writes_and_submits_a_loader(visit: Visit, scene: Scene) -> 
     assert "to correct before it can be submitted" in operator.text("#main")
     assert "Line 1, column 1" in operator.text(".lp-guard")
     operator.click(operator.action("submit"))
+    operator.click(operator.page.locator("#action-form button[type=submit]"))
     assert "is refused" in operator.text("#main")
-    operator.page.fill("#id_loader_sql", order_sql("POSTGRESQL"))
+    operator.click(operator.page.locator("#action-form a"))
+    operator.click(operator.page.locator("#loader-tabs >> text=SQL"))
+    written = order_sql("POSTGRESQL").strip()
+    write_sql(operator, written)
     operator.click(save)
     assert "Valid" in operator.text(".lp-guard")
+    settings = operator.page.locator("#loader-tabs >> text=Settings")
+    settings.click()  # no navigation: what is typed on the other tab stays
+    operator.page.fill("#id_grain_seconds", "7")
+    operator.click(save)
+    assert "1 to correct" in settings.inner_text()
+    assert "must divide a day evenly" in operator.text("#main")
     operator.click(operator.action("submit"))
+    operator.page.fill("#id_message", "A first try.")
+    operator.click(operator.page.locator("#action-form button[type=submit]"))
     assert "was submitted as version 1" in operator.text("#main")
     assert operator.action("approve").is_disabled()
     loader = Loader.objects.get(loader_code="REFUNDS_HOURLY")
-    assert loader.loader_sql == order_sql("POSTGRESQL")
+    assert loader.loader_sql == written
     assert loader.approval_status == ApprovalStatus.PENDING_APPROVAL
+
+
+def test_the_sql_editor_tells_errors_where_they_stand_and_offers_the_sources_columns(
+    visit: Visit, scene: Scene
+) -> None:
+    operator = visit(scene.people.operator)
+    page = operator.page
+    operator.open("/admin/loaders/loader/add/")
+    page.locator("text=Choose a source database: SQL is checked").wait_for()
+    assert "Save the loader first" in operator.text("[data-part=test-reason]")
+    page.select_option("#id_source_database", label="SHOP")
+    write_sql(operator, "SELECT region AS SEGMENT_1\nFROM orders\nWHERE pg_sleep(1) > 0")
+    finding = page.locator(".lp-editor-findings li", has_text="SQL_FUNCTION_NOT_ALLOWED")
+    finding.locator("button", has_text="Line 3, column 7").click()
+    assert page.evaluate("getSelection().toString()") == "pg_sleep"
+    marked = page.locator(".cm-line >> nth=2").locator(".cm-lintRange-error")
+    assert marked.inner_text() == "pg_sleep"
+    page.keyboard.press("Control+End")
+    page.keyboard.type(" AND amo", delay=20)
+    page.locator(".cm-tooltip-autocomplete li", has_text="amount").first.click()
+    assert page.locator("#id_loader_sql").input_value().endswith(" AND amount")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('.cm-editor')") is None
+    _the_parts_decide_as_documented(page.evaluate(PARTS.read_text()))
+    with page.expect_event("dialog", lambda dialog: dialog.accept() is None) as warned:
+        operator.open("/admin/loaders/loader/")
+    assert warned.value.type == "beforeunload"
+
+
+def _the_parts_decide_as_documented(found: Any) -> None:
+    assert found["placed"] == ["'😀'", "x", "orders", "s", ""]
+    assert found["nowhere"] is None
+    assert found["aliases"] == [0, ["SEGMENT_1", "SEGMENT_2"]]
+    assert found["placeholders"] == [2, [":fromTime", ":toTime"]]
+    assert (found["casts"][0], found["afterDot"], found["unasked"]) == (1, None, None)
+    assert found["asked"] is True
+    assert found["words"] == [True, False, True, True]
+    columns = [{"label": "at", "type": "property", "detail": "date"}]
+    assert found["schema"] == {"shop": {"orders": columns}, "orders": columns}
+    reasons = ["", "saveFirst", "sourceFirst", "saveSource", "forbidden", "nothing"]
+    assert found["hindrances"] == reasons
+    assert found["questions"] == 3
+    assert found["refused"] == [[429, 0.05], [0, 0.05], [403, None]]
+
+
+def test_an_operator_tries_an_unsaved_text_from_the_editor(visit: Visit, scene: Scene) -> None:
+    operator = visit(scene.people.operator)
+    page = operator.page
+    page.on("dialog", lambda dialog: dialog.accept())
+    loader_page(operator)
+    run = page.locator("[data-part=test-run]")
+    assert run.is_disabled()
+    assert "Source SHOP does not allow statements" in operator.text("[data-part=test-reason]")
+    SourceDatabase.objects.update(allow_test_queries=True)
+    loader_page(operator)
+    write_sql(operator, marked_sql().replace("SUM(amount)", "SUM(amount * 2)").strip())
+    page.fill("[data-part=test-from]", "2026-01-01T00:00:00")
+    page.fill("[data-part=test-to]", "2026-01-01T02:00:00")
+    with page.expect_response("**/test-query") as answer:
+        run.click()
+    assert answer.value.status == 202
+    work()
+    page.locator(".lp-editor-grid").wait_for()
+    assert "2 rows in " in operator.text("[data-part=test-told]")
+    jeddah = page.locator(".lp-editor-grid tr", has_text="جدة")
+    assert jeddah.locator("td[dir=auto]", has_text="جدة").count() == 1
+    assert jeddah.locator("td.lp-number", has_text="5").count() > 0
+    page.locator(".lp-editor-result summary", has_text="Plan of the source").click()
+    assert "orders" in operator.text(".lp-editor-result pre")
+    assert Loader.objects.get(loader_code="ORDERS_HOURLY").loader_sql == marked_sql()
+    page.route("**/sql/validate", refused_once())
+    write_sql(operator, "SELECT 1")
+    page.locator("text=Too many requests at once").wait_for()
+    page.locator(".lp-editor-findings li", has_text="SQL_PLACEHOLDER_MISSING").first.wait_for()
+    assert ["429" in complaint for complaint in operator.complaints] == [True]
+    operator.complaints.clear()
+
+
+def refused_once() -> Callable[[Route], None]:
+    """An API that has had too many requests, and answers the next one."""
+    answers = iter([429])
+
+    def answer(route: Route) -> None:
+        if (status := next(answers, None)) is None:
+            route.continue_()
+        else:
+            route.fulfill(status=status, headers={"Retry-After": "1"}, json={"detail": "No."})
+
+    return answer
+
+
+def test_without_scripts_a_text_area_saves_and_validates(visit: Visit, scene: Scene) -> None:
+    operator = visit(scene.people.operator, runs_scripts=False)
+    loader_page(operator)
+    assert operator.page.locator("[data-part=frame]").is_hidden()
+    save = operator.page.locator("#submit-row button[name=_save]")
+    operator.click(save)
+    scene.loader.refresh_from_db()
+    assert (
+        scene.loader.approval_status == ApprovalStatus.APPROVED
+    )  # the text starts with a new line
+    operator.page.fill("#id_loader_sql", "\nSELECT 1")
+    operator.click(save)
+    assert "to correct before it can be submitted" in operator.text("#main")
+    assert "SQL_PLACEHOLDER_MISSING" in operator.text(".lp-guard")
+    scene.loader.refresh_from_db()
+    assert scene.loader.loader_sql == "\nSELECT 1"
 
 
 def test_an_admin_edits_a_source_and_its_password_is_in_no_page(visit: Visit, scene: Scene) -> None:

@@ -62,7 +62,9 @@ SQL_IS_SHOWN: dict[str, frozenset[Role]] = {
     "GET admin:loaders_loader_change": ENTITLED,
     "GET admin:loaders_loader_add": WRITERS,  # a copy to begin with
     "GET admin:loaders_loaderversion_change": ENTITLED,
+    "GET admin:loaders_loaderversion_compare": ENTITLED,
     "GET admin:execution_loadhistory_change": ENTITLED,  # what the source said
+    "GET admin:execution_loadhistory_live": ENTITLED,
     # Only the operator sends wrong SQL, and reads in the answer what is wrong with it.
     "POST SqlValidate": OPERATOR,
     "POST LoaderSubmit": OPERATOR,
@@ -77,6 +79,7 @@ DATA_IS_SHOWN = {
     "GET admin:loaders_loaderversion_change": APPROVERS,
     "GET ExecutionDetail": ENTITLED,
     "GET admin:execution_loadhistory_change": ENTITLED,
+    "GET admin:execution_loadhistory_live": ENTITLED,
 }
 """Where the source's own words are shown, which may quote its data."""
 

@@ -22,6 +22,7 @@ def test_an_operator_compares_a_version_and_restores_it(
         operator = Visitor(browser, address, scene.people.operator)
         page = operator.address_of("signals/outputversion", "ORDERS_HOURLY")
         viewer.open(page)
+        viewer.open_menu()
         assert "may" in viewer.text("#output-box")
         assert viewer.page.locator('[data-confirm="restore"]').count() == 0
         operator.open(page)

@@ -34,6 +34,7 @@ def test_an_operator_sees_a_loader_once_an_administrator_grants_its_source_to_th
         admin.page.get_by_label("operator-person").check()
         admin.click(admin.page.locator("[name=_save]"))
         admin.open(admin.address_of("loaders/sourcedatabase", "SHOP"))
+        admin.open_menu()
         admin.click(admin.action("teams"))
         admin.page.get_by_label("Shop team").check()
         admin.click(admin.page.locator("#action-form button[type=submit]"))
@@ -41,6 +42,7 @@ def test_an_operator_sees_a_loader_once_an_administrator_grants_its_source_to_th
         operator.open(operator.address_of("loaders/loader", "ORDERS"))
         assert operator.action("enable").count() == 1
         operator.open(operator.address_of("loaders/sourcedatabase", "SHOP"))
+        operator.open_menu()
         assert "Only the roles admin may" in operator.text("#source-box")
         assert admin.complaints + operator.complaints == []
         connections.close_all()  # Django keeps one of its own for as long as a loop runs

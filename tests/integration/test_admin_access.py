@@ -15,6 +15,8 @@ from accounts.admin_access import PortalModelAdmin
 from accounts.admin_actions import ActionPageAdmin
 from accounts.roles import Role
 from audit.models import AuditEvent
+from loaderportal.loader_sections import SECTIONS
+from loaderportal.loader_tabs import FORM_TABS
 from tests.support.people import person
 from tests.support.place import ACCOUNT, MARKER, SECRET, Place, client_of
 
@@ -96,7 +98,7 @@ LIST_ACTIONS = {"loaders_loader": {"enable_chosen": WRITERS, "disable_chosen": W
 """What can be done to rows that were chosen in a model's list, and by whom."""
 
 ASKS_FIRST = {"watermark", "teams", "reject", "test-query", "dry-run", "reload", "decline"}
-ASKS_FIRST |= {"waive", "withdraw", "evidence"}
+ASKS_FIRST |= {"waive", "withdraw", "evidence", "submit"}
 ANSWER_NEEDED = ASKS_FIRST - {"teams"}
 """The form comes back: it lacks something, or the source allows no trials."""
 
@@ -122,6 +124,15 @@ def pages(place: Place, role: Role) -> list[tuple[str, frozenset[Role]]]:
     listed.append((reverse("admin:auth_user_password_change", args=key), ADMIN))
     listed.append((reverse("admin:loaders_loader_governance"), EVERYBODY))
     listed.append((reverse("admin:loaders_loader_coverage", args=[place.loader.pk]), EVERYBODY))
+    loader = reverse("admin:loaders_loader_change", args=[place.loader.pk])
+    listed += [(f"{loader}?tab={tab}", EVERYBODY) for tab in (*SECTIONS, *sorted(FORM_TABS))]
+    listed.append(
+        (reverse("admin:execution_loadhistory_live", args=[place.execution.pk]), EVERYBODY)
+    )
+    inbox = reverse("admin:loaders_loaderversion_changelist")
+    listed += [(f"{inbox}?waiting={whose}", EVERYBODY) for whose in ("me", "all")]
+    compare = reverse("admin:loaders_loaderversion_compare", args=[place.loader.pk])
+    listed.append((compare, EVERYBODY))
     listed.append((reverse("admin:execution_coverage_board"), EVERYBODY))
     listed.append((reverse("explorer"), EVERYBODY))
     listed.append((reverse("time_zone"), EVERYBODY))
@@ -224,8 +235,9 @@ def test_sql_and_what_quotes_it_is_shown_to_the_entitled_only_and_passwords_to_n
         assert (with_sql, with_replica, with_account) == ([], [], [])
     else:
         assert len(with_account) == 3  # a source and its list, a version
-        assert len(with_sql) == 3  # loader, version, execution
-        assert len(with_replica) == 7  # an execution, a replica and a job, their lists, home
+        assert len(with_sql) == 5  # both tabs of a loader's form, version, execution (also live)
+        # An execution (also live), a replica and a job, their lists, home.
+        assert len(with_replica) == 8
 
 
 def test_an_address_cannot_probe_fields_that_the_page_does_not_show(place: Place) -> None:
@@ -256,8 +268,10 @@ def test_every_page_of_the_console_is_in_these_tables() -> None:
     known = {f"{model}_{part}" for model in MODELS for part in parts}
     known |= {"loaders_loader_do", "execution_loadhistory_do", "auth_user_password_change"}
     known |= {
+        "loaders_loaderversion_news",
         "loaders_loaderversion_restore",
         "loaders_loaderversion_evidence",
+        "loaders_loaderversion_compare",
         "loaders_sourcedatabase_do",
         "accounts_team_do",
     }
@@ -269,7 +283,7 @@ def test_every_page_of_the_console_is_in_these_tables() -> None:
     }
     known |= {"auth_user_do", "accounts_apitoken_do"}
     known |= {"execution_gap_do", "execution_gapwaiver_do", "backfill_gapscan_do"}
-    known |= {"loaders_loader_coverage", "execution_coverage_board"}
+    known |= {"loaders_loader_coverage", "execution_coverage_board", "execution_loadhistory_live"}
     assert names(admin.site.urls[0]) - known - WITHOUT_ROLE - OTHER == set()
 
 

@@ -91,6 +91,7 @@ ENDPOINTS: dict[str, dict[str, frozenset[Role]]] = {
     "admin/res/db-sources/SHOP/teams": {"GET": ADMINS, "PUT": ADMINS},
     "admin/res/db-sources/SHOP/test": {"POST": ADMINS},
     "admin/res/db-sources/SHOP/inspect": {"POST": ADMINS},
+    "admin/res/db-sources/SHOP/catalogue": {"GET": EDITORS},
     "locks": {"GET": ENTITLED},
     f"locks/{NOWHERE}": {"GET": ENTITLED},
     "replicas": {"GET": ENTITLED},

@@ -42,7 +42,7 @@ def loader(people: People, source: SourceDatabase) -> Loader:
 
 
 def test_a_draft_is_submitted_approved_and_then_fit_to_run(people: People, loader: Loader) -> None:
-    version = services.submit(user=people.operator, loader=loader, comment="first")
+    version = services.submit(user=people.operator, loader=loader, note="first")
     assert (version.number, fresh(loader).approval_status) == (1, "PENDING_APPROVAL")
     services.approve(user=people.approver, loader=loader, comment="fine")
     approved, definition = services.approved_definition(fresh(loader))

@@ -188,7 +188,7 @@ def test_who_submits_must_be_a_person_and_is_kept_from_approving(
     done = manage("loader", "submit", "ORDERS", "--comment", "new", as_user=people.admin)
     assert done.out == "ORDERS waits for approval as version 1.\n"
     version = services.get_version(loader, 1)
-    assert (version.submitted_by, version.comment) == (people.admin, "new")
+    assert (version.submitted_by, version.note) == (people.admin, "new")
     status, body = Client(people.admin).post("loaders/ORDERS/approve")
     assert (status, body["code"]) == (403, "SELF_APPROVAL")
 

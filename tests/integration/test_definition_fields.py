@@ -226,7 +226,7 @@ def test_a_damaged_statement_is_told_on_the_loaders_page(
     person = getattr(people, role)
     browser = Browser()
     browser.force_login(person)
-    page = browser.get(reverse("admin:loaders_loader_change", args=[loader.pk]))
+    page = browser.get(reverse("admin:loaders_loader_change", args=[loader.pk]), {"tab": "sql"})
     assert page.status_code == 200
     assert ("stored value" in page.content.decode()) == (role != "viewer")
     status, answer = Client(person).get("loaders/ORDERS")

@@ -162,7 +162,7 @@ def test_buttons_do_nothing_to_what_is_not_granted(place: Place, role: Role) -> 
 
 def test_a_source_that_is_not_granted_is_no_choice_for_its_granted_loader(place: Place) -> None:
     grant_to(place.people, place.objects["team"], place.loader)
-    page = reverse("admin:loaders_loader_change", args=[place.loader.pk])
+    page = reverse("admin:loaders_loader_change", args=[place.loader.pk]) + "?tab=sql"
     source = place.objects["loaders_sourcedatabase"]
     for role in RESTRICTED:
         text = text_of(place.user(role), page)

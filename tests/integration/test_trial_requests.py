@@ -182,11 +182,11 @@ def test_the_console_asks_for_a_window_and_leads_to_the_result(scene: Scene) -> 
 
     page = client.post(button, {"from_time": "", "to_time": "", "sql": ""}, follow=True)
     assert "Waiting for a worker" in page.content.decode()
-    assert page["Refresh"]
+    assert "/live/" in page.content.decode()
     work()
 
     shown = client.get(page.request["PATH_INFO"])
-    assert "Refresh" not in shown
+    assert "/live/" not in shown.content.decode()
     assert "The first 2 rows" in shown.content.decode()
     client.force_login(scene.people.viewer)
     assert "The first 2 rows" not in client.get(page.request["PATH_INFO"]).content.decode()

@@ -75,12 +75,21 @@ class Visitor:
     complained about."""
 
     def __init__(
-        self, browser: Browser, address: str, user: Any, *, width: int = 1440, **options: Any
+        self,
+        browser: Browser,
+        address: str,
+        user: Any,
+        *,
+        width: int = 1440,
+        runs_scripts: bool = True,
+        **options: Any,
     ) -> None:
         self._address = address
         self.sources: list[str] = []
         self.complaints: list[str] = []
-        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, java_script_enabled=runs_scripts, **options
+        )
         self.page: Page = context.new_page()
         self.page.on("console", self._note)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -106,6 +115,10 @@ class Visitor:
     def action(self, name: str) -> Locator:
         """A button above the form of an object's page."""
         return self.page.locator(f'[data-action="{name}"]')
+
+    def open_menu(self) -> None:
+        """Unfold the menu with the buttons that are seldom wanted or can't be pressed now."""
+        self.page.locator("#page-actions [data-menu] > summary").click()
 
     def text(self, selector: str = "body") -> str:
         """What a person reads there."""

@@ -25,6 +25,8 @@ from execution.models import (
     Recount,
     gap_id,
 )
+from loaderportal.loader_sections import SECTIONS
+from loaderportal.loader_tabs import FORM_TABS
 from loaders.models import Loader, LoaderVersion, SourceDatabase
 from signals.models import OutputVersion, SegmentCombination
 from tests.support.scenes import START
@@ -148,6 +150,13 @@ def console_addresses() -> list[str]:
     found.append(reverse("explorer_loader", args=["GOOD_POSTGRES"]))
     loader = Loader.objects.get(loader_code="GOOD_POSTGRES")
     found.append(reverse("admin:loaders_loader_coverage", args=[loader.pk]))
+    for pk in _worth_a_look(LoadHistory):
+        found.append(reverse("admin:execution_loadhistory_live", args=[pk]))
+    for pk in _worth_a_look(Loader):
+        found.append(f"{reverse('admin:loaders_loader_change', args=[pk])}?tab=sql")
+    page = reverse("admin:loaders_loader_change", args=[loader.pk])
+    found += [f"{page}?tab={tab}" for tab in (*SECTIONS, *FORM_TABS)]
+    found.append(reverse("admin:loaders_loaderversion_compare", args=[loader.pk]))
     for page in ("history", "delete"):
         found.append(reverse(f"admin:loaders_loader_{page}", args=[loader.pk]))
     found.append(f"{reverse('admin:loaders_loader_add')}?copy={loader.pk}")
