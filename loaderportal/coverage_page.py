@@ -22,7 +22,15 @@ from accounts.object_access import reachable
 from accounts.roles import Permission, may
 from backfill.admin.links import submit_address
 from core.clock import database_now
-from core.display import badge, number_text, span_text, time_shown, window_shown, window_text
+from core.display import (
+    badge,
+    instant_text,
+    number_text,
+    span_text,
+    time_shown,
+    window_shown,
+    window_text,
+)
 from core.window import Window
 from execution.admin import COVERAGE_TONES, CoverageAdmin, GapAdmin
 from execution.coverage import DERIVED, CoverageState, Interval
@@ -199,8 +207,8 @@ def ends_of(stretch: Window) -> dict[str, str]:
     return {
         "begins": time_shown(stretch.start),
         "ends": time_shown(stretch.end),
-        "first": time_shown(stretch.start),
-        "last": time_shown(stretch.end),
+        "first": instant_text(stretch.start),
+        "last": instant_text(stretch.end),
     }
 
 

@@ -104,6 +104,7 @@ def define(operator: Visitor) -> None:
 
 def try_it(operator: Visitor) -> None:
     """Have the text run at the source, from within the editor."""
+    scene.beat()
     on_page(operator, "sql")
     operator.page.locator("[data-part=test-run]").click()
     wait_for(lambda: LoaderExecutionLock.objects.active().exists())
@@ -129,6 +130,7 @@ def have_approved(operator: Visitor, approver: Visitor, number: int) -> None:
 
 def run_and_watch(operator: Visitor, scene: Scene) -> None:
     """Run it by the button; its page tells what comes of it by itself."""
+    scene.beat()
     on_page(operator)
     operator.click(operator.action("enable"))
     operator.click(operator.action("run"))
@@ -196,6 +198,7 @@ def test_a_loader_from_its_definition_to_a_gap_that_is_loaded_again(
     chart(operator)
     scene.server.execute("ALTER TABLE orders RENAME COLUMN amount TO amount_sar")
     loader = Loader.objects.get(loader_code=CODE)
+    scene.beat()
     assert scene.run(loader).status == RunStatus.FAILED
     see_the_failure(operator)
     go_on_behind_it(operator)
@@ -205,5 +208,6 @@ def test_a_loader_from_its_definition_to_a_gap_that_is_loaded_again(
     operator.click(operator.page.locator("#submit-row button[name=_save]"))
     have_approved(operator, approver, 2)
     loader.refresh_from_db()
+    scene.beat()
     assert scene.run(loader).status == RunStatus.SUCCESS
     load_the_gap(operator, scene)
