@@ -71,6 +71,10 @@ bench: env-test ## measure writer, worker and gap scan against their limits, on 
 bench-full: env-test ## the same in full: more rows, runs and loaders; takes long
 	@$(PY) -m benchmarks --full
 
+.PHONY: screenshots
+screenshots: env-test ## take the pictures of docs/images anew, from a demo of its own
+	@$(PY) -m tests.screenshots
+
 .PHONY: lint
 lint: env-test ## style, types, import layers, migrations
 	@$(PY) -m ruff check .

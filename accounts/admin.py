@@ -30,7 +30,8 @@ from accounts.sign_in import unlock
 from accounts.users import create_user, password_was_changed, password_was_set, update_user
 from audit.admin import AuditEventColumns
 from audit.models import AuditEvent
-from core.display import Tone, badge, instant_text
+from core.display import Tone, badge, instant_text, time_shown
+from core.shown_zone import in_shown_zone
 
 _ROLE_TEXTS = {
     Role.VIEWER: "Viewer: sees loaders, history, coverage and signals",
@@ -198,9 +199,9 @@ class PortalUserAdmin(ActionPageAdmin, UserAdmin):  # type: ignore[misc,type-arg
     def active(self, user: User) -> SafeString:
         return badge("Active", Tone.GOOD) if user.is_active else badge("Locked out", Tone.QUIET)
 
-    @admin.display(description="Last sign-in (UTC)", ordering="last_login")
+    @admin.display(description=in_shown_zone("Last sign-in"), ordering="last_login")
     def last_seen(self, user: User) -> str:
-        return instant_text(user.last_login, empty="Never")
+        return time_shown(user.last_login, empty="Never")
 
     @admin.display(description="Sign-in")
     def sign_in(self, user: User) -> SafeString:

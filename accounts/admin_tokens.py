@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget
 
@@ -20,7 +21,8 @@ from accounts.admin_actions import ActionPageAdmin, PageAction
 from accounts.models import ApiToken, TokenState
 from accounts.roles import Permission, User, may
 from accounts.tokens import create_token, revoke_token, roles_for_token, tokens_seen_by
-from core.display import NOTHING, Tone, badge, instant_text
+from core.display import NOTHING, Tone, badge, time_shown
+from core.shown_zone import in_shown_zone
 
 _TONES = {
     TokenState.VALID: Tone.GOOD,
@@ -109,7 +111,7 @@ class ApiTokenAdmin(ActionPageAdmin):
             return ((None, {"fields": ("name", "role", "days")}),)
         facts = ("name", "owner", "role", "status", "begins_with")
         times = ("made", "expires", "last_used", "revocation")
-        return ((None, {"fields": facts}), ("Times (UTC)", {"fields": times}))
+        return ((None, {"fields": facts}), (in_shown_zone("Times"), {"fields": times}))
 
     def get_readonly_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> Any:
         if obj is None:
@@ -131,7 +133,7 @@ class ApiTokenAdmin(ActionPageAdmin):
             "title": f"Token {obj.name}",
             "token": obj,
             "text": obj.shown_once,
-            "expires": instant_text(obj.expiry),
+            "expires": time_shown(obj.expiry),
             "back": reverse("admin:accounts_apitoken_changelist"),
         }
         return TemplateResponse(
@@ -156,20 +158,22 @@ class ApiTokenAdmin(ActionPageAdmin):
     def begins_with(self, token: ApiToken) -> str:
         return f"{token.token_key[:8]}…"
 
-    @admin.display(description="Made", ordering="created")
+    @admin.display(description=in_shown_zone("Made"), ordering="created")
     def made(self, token: ApiToken) -> str:
-        return instant_text(token.created)
+        return time_shown(token.created)
 
-    @admin.display(description="Expires (UTC)", ordering="expiry")
+    @admin.display(description=in_shown_zone("Expires"), ordering="expiry")
     def expires(self, token: ApiToken) -> str:
-        return instant_text(token.expiry)
+        return time_shown(token.expiry)
 
-    @admin.display(description="Last used (UTC)", ordering="last_used_at")
+    @admin.display(description=in_shown_zone("Last used"), ordering="last_used_at")
     def last_used(self, token: ApiToken) -> str:
-        return instant_text(token.last_used_at, empty="Never")
+        return time_shown(token.last_used_at, empty="Never")
 
-    @admin.display(description="Revoked")
+    @admin.display(description=in_shown_zone("Revoked"))
     def revocation(self, token: ApiToken) -> str:
         if token.revoked_at is None or token.revoked_by is None:
             return NOTHING
-        return f"{instant_text(token.revoked_at)} by {token.revoked_by.get_username()}"
+        return format_html(
+            "{} by {}", time_shown(token.revoked_at), token.revoked_by.get_username()
+        )

@@ -1,5 +1,5 @@
-"""Teams: groups of people that single loaders and sources are granted to; and API tokens, with
-what acts for their owners (spec 1)."""
+"""Teams: groups of people that single loaders and sources are granted to; API tokens, with what
+acts for their owners (spec 1); and how a person likes the console."""
 
 from __future__ import annotations
 
@@ -128,3 +128,19 @@ class TokenBearer(PortalUser):
     def save(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Never: the owner would lose what the token may not."""
         raise TypeError("What a token stands for is not saved.")
+
+
+class Preferences(models.Model):
+    """How a person likes the console; who chose nothing has none."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="+"
+    )
+    time_zone = models.CharField(max_length=64)
+    """The zone that times are shown in, as chosen: see `accounts.time_zone`."""
+
+    class Meta:
+        db_table = "user_preferences"
+
+    def __str__(self) -> str:
+        return self.time_zone

@@ -7,7 +7,8 @@ from django.contrib import admin
 
 from audit.models import AuditEvent
 from audit.sealing import SealStatus, status
-from core.display import instant_text
+from core.display import time_shown
+from core.shown_zone import in_shown_zone
 
 
 class AuditEventColumns:
@@ -31,6 +32,6 @@ class AuditEventColumns:
         """Where sealing stands, for the line above the list."""
         return status()
 
-    @admin.display(description="When (UTC)", ordering="at")
+    @admin.display(description=in_shown_zone("When"), ordering="at")
     def when(self, event: AuditEvent) -> str:
-        return instant_text(event.at)
+        return time_shown(event.at)

@@ -16,7 +16,8 @@ from accounts.admin_actions import ActionPageAdmin
 from accounts.object_access import reachable
 from backfill.gaps import Fate, LeftOut
 from backfill.models import GapFinding, GapScan
-from core.display import NOTHING, Tone, badge, instant_text, number_text, span_text, window_text
+from core.display import NOTHING, Tone, badge, number_text, span_text, time_shown, window_shown
+from core.shown_zone import in_shown_zone
 from execution.coverage import CoverageState
 from loaders.models import Loader
 
@@ -73,9 +74,9 @@ class GapScanAdmin(ActionPageAdmin):
             "is_cut": len(shown) > SHOWN,
         }
 
-    @admin.display(description="Started (UTC)", ordering="started_at")
+    @admin.display(description=in_shown_zone("Started"), ordering="started_at")
     def started(self, scan: GapScan) -> str:
-        return instant_text(scan.started_at)
+        return time_shown(scan.started_at)
 
     @admin.display(description="Took")
     def took(self, scan: GapScan) -> SafeString | str:
@@ -83,9 +84,9 @@ class GapScanAdmin(ActionPageAdmin):
             return badge("Not ended", Tone.WAITING)
         return span_text(scan.ended_at - scan.started_at)
 
-    @admin.display(description="Looked back to (UTC)")
+    @admin.display(description=in_shown_zone("Looked back to"))
     def looked_back(self, scan: GapScan) -> str:
-        return instant_text(scan.looked_from)
+        return time_shown(scan.looked_from)
 
     @admin.display(description="Asked for by")
     def who(self, scan: GapScan) -> str:
@@ -135,7 +136,7 @@ def _row(finding: GapFinding, known: dict[str, Any]) -> dict[str, Any]:
     return {
         "loader": finding.loader_code,
         "loader_address": loader and reverse("admin:loaders_loader_change", args=[loader]),
-        "stretch": window_text(finding.range_from, finding.range_to),
+        "stretch": window_shown(finding.range_from, finding.range_to),
         "length": span_text(finding.range_to - finding.range_from),
         "states": ", ".join(CoverageState(state).label for state in finding.states),
         "fate": badge(label, tone),

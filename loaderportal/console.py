@@ -14,15 +14,16 @@ def _stylesheet(name: str) -> Callable[[HttpRequest], str]:
     return lambda _: static(f"console/{name}.css")
 
 
-def _script_of_menus(_: HttpRequest) -> str:
-    return static("console/menus.js")
+def _script(name: str) -> Callable[[HttpRequest], str]:
+    return lambda _: static(f"console/{name}.js")
 
 
 def _icon(_: HttpRequest) -> str:
     return static("console/icon.svg")
 
 
-_STYLESHEETS = ("console", "lists", "home", "pages", "diff", "no_scripts")
+_STYLESHEETS = ("console", "lists", "home", "pages", "diff", "no_scripts", "times", "direction")
+_SCRIPTS = ("menus", "reach", "times")
 
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Loader Portal",
@@ -31,7 +32,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_URL": None,
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _icon}],
     "STYLES": [_stylesheet(name) for name in _STYLESHEETS],
-    "SCRIPTS": [_script_of_menus],
+    "SCRIPTS": [_script(name) for name in _SCRIPTS],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "6px",

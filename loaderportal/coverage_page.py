@@ -22,7 +22,15 @@ from accounts.object_access import reachable
 from accounts.roles import Permission, may
 from backfill.admin.links import submit_address
 from core.clock import database_now
-from core.display import badge, instant_text, number_text, span_text, window_text
+from core.display import (
+    badge,
+    instant_text,
+    number_text,
+    span_text,
+    time_shown,
+    window_shown,
+    window_text,
+)
 from core.window import Window
 from execution.admin import COVERAGE_TONES, CoverageAdmin, GapAdmin
 from execution.coverage import DERIVED, CoverageState, Interval
@@ -184,14 +192,23 @@ def _reading_context(
     stretch, gaps = reading.stretch, _gaps_of(loader, reading)
     return {
         "strip": strip_of(loader, reading),
-        "stretch": window_text(stretch.start, stretch.end),
-        "first": instant_text(stretch.start),
-        "last": instant_text(stretch.end),
-        "watermark": instant_text(reading.line.watermark),
+        "stretch": window_shown(stretch.start, stretch.end),
+        **ends_of(stretch),
+        "watermark": time_shown(reading.line.watermark),
         "is_condensed": reading.is_condensed,
         "moves": list(_moves(loader, reading.line, stretch)),
         "spans": list(_spans(loader, reading.line, stretch)),
         "rows": [_row(request, loader, one, gaps) for one in reversed(reading.intervals)],
+    }
+
+
+def ends_of(stretch: Window) -> dict[str, str]:
+    """What stands at the ends of a strip, and the same for who hears it."""
+    return {
+        "begins": time_shown(stretch.start),
+        "ends": time_shown(stretch.end),
+        "first": instant_text(stretch.start),
+        "last": instant_text(stretch.end),
     }
 
 
@@ -205,7 +222,7 @@ def _row(
         max(one.window.start, gap.window.start), min(one.window.end, gap.window.end)
     )
     return {
-        "stretch": window_text(one.window.start, one.window.end),
+        "stretch": window_shown(one.window.start, one.window.end),
         "length": span_text(one.window.duration),
         "state": badge(one.state.label, COVERAGE_TONES[one.state]),
         "signals": number_text(None if one.state in DERIVED else one.rec_count),

@@ -13,7 +13,8 @@ from accounts.admin_access import audit_address
 from accounts.admin_actions import PageAction
 from accounts.roles import Permission, User, may
 from backfill.admin import jobs_address, submit_address
-from core.display import instant_text
+from core.display import instant_text, time_shown
+from core.shown_zone import in_shown_zone
 from execution.admin import DRY_RUN, TEST_QUERY
 from execution.models import LoaderExecutionLock, Trigger
 from execution.services import disable_and_cancel, run_now
@@ -122,7 +123,7 @@ class LoaderPageAdmin(LoaderAdmin):
         if (held := source_hold(loader)) is not None:
             yield "Source", held
         yield "Signals loaded", signals_text(loader.loader_code)
-        yield "Newest signal (UTC)", instant_text(newest_signal(loader.loader_code))
+        yield in_shown_zone("Newest signal"), time_shown(newest_signal(loader.loader_code))
 
     def render_change_form(
         self,

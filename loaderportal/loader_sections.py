@@ -11,13 +11,13 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from accounts.admin_access import name_of
-from core.display import badge, instant_text, number_text, window_text
+from core.display import badge, instant_text, number_text, time_shown, window_shown
 from execution.admin import COVERAGE_TONES, duration_text, status_badge
 from execution.coverage import CoverageState
 from execution.models import Gap, LoadHistory, RunStatus, SourceBreaker, Trigger
 from execution.sentences import outcome, what_to_do
 from execution.services import read_coverage
-from loaderportal.coverage_page import STRIP, coverage_address, legend, strip_of
+from loaderportal.coverage_page import STRIP, coverage_address, ends_of, legend, strip_of
 from loaderportal.explorer_page import explorer_address
 from loaderportal.signals_chart import chart_of
 from loaders.admin.version import decision_badge
@@ -78,10 +78,10 @@ def signals(loader: Loader, now: datetime) -> dict[str, Any]:
     chart = None if newest is None else chart_of(loader, newest)
     return {
         "count": signals_text(loader.loader_code),
-        "newest": instant_text(newest),
+        "newest": time_shown(newest),
         "has_signals": newest is not None,
         "chart": chart,
-        "chart_window": "" if chart is None else window_text(chart.window.start, chart.window.end),
+        "chart_window": "" if chart is None else window_shown(chart.window.start, chart.window.end),
         "most": "" if chart is None else number_text(chart.most),
         "explorer": explorer_address(loader, None if chart is None else chart.window),
     }
@@ -120,7 +120,7 @@ def source_hold(loader: Loader) -> str | None:
     ).first()
     if breaker is None:
         return None
-    until = instant_text(breaker.retry_at)
+    until = f"{instant_text(breaker.retry_at)} UTC"
     return f"Left alone until {until} after {breaker.failures} failures"
 
 
@@ -148,8 +148,7 @@ def coverage_context(loader: Loader, now: datetime) -> dict[str, Any] | None:
     count = found[: _COUNTED_GAPS + 1].count()
     return {
         "strip": strip_of(loader, reading),
-        "first": instant_text(reading.stretch.start),
-        "last": instant_text(reading.stretch.end),
+        **ends_of(reading.stretch),
         "gaps": f"more than {_COUNTED_GAPS}" if count > _COUNTED_GAPS else f"{count}",
         "has_gaps": count > 0,
         "gaps_address": f"{reverse('admin:execution_gap_changelist')}?"
@@ -163,8 +162,8 @@ def run_row(run: LoadHistory, now: datetime) -> dict[str, Any]:
     return {
         "address": reverse("admin:execution_loadhistory_change", args=[run.pk]),
         "run": run,
-        "started": instant_text(run.start_time),
-        "window": window_text(run.query_from_time, run.query_to_time),
+        "started": time_shown(run.start_time),
+        "window": window_shown(run.query_from_time, run.query_to_time),
         "loaded": number_text(run.records_loaded),
         "status": status_badge(run),
         "is_trial": run.trigger == Trigger.DRY_RUN,
@@ -180,7 +179,7 @@ def _runs(loader: Loader) -> Any:
 def _told(run: LoadHistory, now: datetime) -> dict[str, Any]:
     return {
         "address": reverse("admin:execution_loadhistory_change", args=[run.pk]),
-        "started": instant_text(run.start_time),
+        "started": time_shown(run.start_time),
         "badge": status_badge(run),
         "sentence": outcome(run, now),
         "what_to_do": what_to_do(run),
@@ -193,9 +192,9 @@ def _version_row(version: LoaderVersion) -> dict[str, Any]:
         "number": version.number,
         "decision": decision_badge(version),
         "submitted_by": name_of(version.submitted_by),
-        "submitted": instant_text(version.submitted_at),
+        "submitted": time_shown(version.submitted_at),
         "decided_by": name_of(version.decided_by) if version.decided_by_id else "",
-        "decided": instant_text(version.decided_at),
+        "decided": time_shown(version.decided_at),
         "note": version.note,
         "comment": version.comment,
     }
@@ -205,7 +204,7 @@ def _gap_row(loader: Loader, gap: Gap) -> dict[str, Any]:
     state = CoverageState(gap.state)
     return {
         "address": coverage_address(loader, gap.window),
-        "stretch": window_text(gap.range_from, gap.range_to),
+        "stretch": window_shown(gap.range_from, gap.range_to),
         "state": badge(state.label, COVERAGE_TONES[state]),
     }
 

@@ -105,11 +105,8 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def environment(request: HttpRequest) -> list[str]:
-    """What the header says on every page: where this is, and in what time. The explorer says its
-    own time zone."""
-    where = settings.DEPLOYMENT_ENVIRONMENT
-    name = getattr(request.resolver_match, "url_name", None)
-    return [where if name == "explorer" else f"{where} · all times UTC", "info"]
+    """What the header says on every page: where this is."""
+    return [settings.DEPLOYMENT_ENVIRONMENT, "info"]
 
 
 def _entry(item: _Item, request: HttpRequest) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -13,7 +14,17 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
-from core.display import NOTHING, Tone, ago_text, badge, instant_text, number_text, stacked
+from core.display import (
+    NOTHING,
+    Tone,
+    ago_text,
+    badge,
+    instant_text,
+    number_text,
+    stacked,
+    time_shown,
+)
+from core.shown_zone import in_shown_zone
 from execution.admin import locks_address
 from execution.source_standing import SourceStanding, with_standing, with_use
 from loaders.admin.loader_filters import loaders_address
@@ -45,7 +56,7 @@ def standing_text(source: Any) -> str:
     failures = "once" if source.failures == 1 else f"{source.failures} times in a row"
     match SourceStanding(source.standing):
         case SourceStanding.HELD:
-            until = instant_text(source.retry_at)
+            until = f"{instant_text(source.retry_at)} UTC"
             return f"It failed {failures} ({source.last_error}). One run tries it after {until}."
         case SourceStanding.FAILING:
             return f"It failed {failures} ({source.last_error}) and is asked again."
@@ -53,6 +64,10 @@ def standing_text(source: Any) -> str:
             return "No run has read it, and its connection was not tested."
         case SourceStanding.ANSWERS:
             return "It served whoever asked last."
+
+
+def _blackout_text(until: datetime | None) -> str:
+    return "" if until is None else f"Its blackout hours last until {instant_text(until)} UTC."
 
 
 class SourceStandingFilter(admin.SimpleListFilter):
@@ -99,10 +114,15 @@ class SourcePageAdmin(SourceDatabaseAdmin):
         return {
             "badges": [standing_badge(source), self.account(obj)],
             "sentence": standing_text(source),
-            "blackout": f"Its blackout hours last until {instant_text(until)}." if until else "",
+            "blackout": f"Its blackout hours last until {instant_text(until)} UTC."
+            if until
+            else "",
             "facts": (
-                ("Last answered (UTC)", instant_text(source.answered_at, empty="Never")),
-                ("Account looked at (UTC)", instant_text(obj.read_only_checked_at, empty="Never")),
+                (in_shown_zone("Last answered"), time_shown(source.answered_at, empty="Never")),
+                (
+                    in_shown_zone("Account looked at"),
+                    time_shown(obj.read_only_checked_at, empty="Never"),
+                ),
                 ("Loaders", self.loaders_shown(obj)),
                 ("Runs now, of at most", self.locks_shown(obj)),
             ),
@@ -114,10 +134,10 @@ class SourcePageAdmin(SourceDatabaseAdmin):
             return stacked(standing_badge(source), source.last_error)
         return standing_badge(source)
 
-    @admin.display(description="Last answered (UTC)", ordering="answered_at")
+    @admin.display(description=in_shown_zone("Last answered"), ordering="answered_at")
     def answered(self, source: Any) -> SafeString | str:
         at = source.answered_at
-        return "Never" if at is None else stacked(ago_text(at, timezone.now()), instant_text(at))
+        return "Never" if at is None else stacked(ago_text(at, timezone.now()), time_shown(at))
 
     @admin.display(description="Account", ordering="read_only_verdict")
     def account_shown(self, source: SourceDatabase) -> SafeString:

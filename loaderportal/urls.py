@@ -15,6 +15,7 @@ from django.views.generic import RedirectView
 from accounts import api as accounts
 from accounts import api_audit as audit
 from accounts import api_tokens as tokens
+from accounts.zone_page import zone_urls
 from backfill import api as backfill
 from backfill import api_gaps as scans
 from backfill import api_recounts as recounts
@@ -63,6 +64,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}console/icon.svg")),
     *explorer_urls(),
+    *zone_urls(),
     path("admin/", admin.site.urls),
     re_path(r"^(?:actuator/)?health/liveness/?$", health.liveness),
     re_path(r"^(?:actuator/)?health/readiness/?$", health.readiness),

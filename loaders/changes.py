@@ -103,4 +103,6 @@ def _label(model: type[Loader | SourceDatabase], name: str) -> str:
 
 def _text(value: Any) -> str:
     text = "" if value is None else str(value)
-    return text.replace("T", " ").removesuffix("+00:00") if _INSTANT.match(text) else text
+    if not _INSTANT.match(text):
+        return text
+    return f"{text.replace('T', ' ').removesuffix('+00:00')} UTC"

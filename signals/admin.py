@@ -16,7 +16,8 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.admin_access import PortalModelAdmin, ServiceForm
 from accounts.roles import Permission
-from core.display import NOTHING, instant_text
+from core.display import NOTHING, time_shown
+from core.shown_zone import in_shown_zone
 from loaders.models import Loader
 from signals.dictionary import (
     LONGEST,
@@ -131,10 +132,10 @@ class SegmentCombinationAdmin(PortalModelAdmin):
         more = ["…"] if len(segment.loaders) > _MOST_LOADERS else []
         return ", ".join([*segment.loaders[:_MOST_LOADERS], *more]) or NOTHING
 
-    @admin.display(description="The latest first (UTC)")
+    @admin.display(description=in_shown_zone("The latest first"))
     def changes_shown(self, segment: SegmentCombination) -> SafeString | str:
         lines = [
-            (instant_text(change.at), change.by, change.description or "no name")
+            (time_shown(change.at), change.by, change.description or "no name")
             for change in changes_of(segment.pk, _MOST_CHANGES)
         ]
         return format_html_join("", "<div>{} · {} · {}</div>", lines) or NOTHING

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
@@ -24,7 +24,8 @@ from backfill.order import FIRST, LAST, USUAL
 from backfill.services import Preview, PreviewedWindow, Wanted
 from backfill.services.submitting import LONGEST_REASON
 from backfill.states import JobMode
-from core.display import Tone, badge, number_text, span_text, window_text
+from core.display import Tone, badge, number_text, span_text, window_shown
+from core.shown_zone import in_shown_zone
 from execution.admin import COVERAGE_TONES
 from execution.coverage import CoverageState
 from loaders.admin.forms import UtcField
@@ -115,8 +116,8 @@ class SubmitForm(ActionForm):
 def preview_context(preview: Preview) -> dict[str, Any]:
     """A preview as the page shows it."""
     return {
-        "facts": list(_facts(preview).items()),
-        "notices": _notices(preview),
+        "facts": list(preview_facts(preview, window_shown).items()),
+        "notices": preview_notices(preview),
         "windows": [_row(shown) for shown in preview.windows],
         "page": preview.page,
         "pages": preview.pages,
@@ -125,16 +126,17 @@ def preview_context(preview: Preview) -> dict[str, Any]:
     }
 
 
-def _facts(preview: Preview) -> dict[str, str]:
+def preview_facts(preview: Preview, write: Callable[[datetime, datetime], str]) -> dict[str, str]:
+    """What would be done, for a page or in plain text, as `write` writes windows."""
     planned, cost = preview.planned, preview.estimate
     standing = number_text(preview.standing)
     span = None if cost.seconds is None else _span(cost.seconds)
     busy = None if cost.busy_seconds is None else _span(cost.busy_seconds)
     return {
-        "Range (UTC)": window_text(planned.window.start, planned.window.end),
+        str(in_shown_zone("Range")): write(planned.window.start, planned.window.end),
         "Windows": number_text(planned.windows),
-        "First": window_text(preview.first.start, preview.first.end),
-        "Last": window_text(preview.last.start, preview.last.end),
+        str(in_shown_zone("First")): write(preview.first.start, preview.first.end),
+        str(in_shown_zone("Last")): write(preview.last.start, preview.last.end),
         "Signals there now": f"more than {standing}" if preview.standing_is_more else standing,
         "Version": str(planned.version.number),
         "Estimated time": span or "Unknown: no run so far",
@@ -149,7 +151,8 @@ def _span(seconds: int) -> str:
     return span_text(timedelta(seconds=seconds))
 
 
-def _notices(preview: Preview) -> list[str]:
+def preview_notices(preview: Preview) -> list[str]:
+    """What somebody should know before they submit it."""
     notices = []
     if preview.equal_job:
         notices.append("A backfill over this very range is active already.")
@@ -172,7 +175,7 @@ def _row(shown: PreviewedWindow) -> dict[str, Any]:
     else:
         fate = badge("Kept" if shown.rows else "None there", Tone.QUIET)
     return {
-        "window": window_text(shown.window.start, shown.window.end),
+        "window": window_shown(shown.window.start, shown.window.end),
         "coverage": [
             badge(CoverageState(state).label, COVERAGE_TONES[CoverageState(state)])
             for state in shown.coverage

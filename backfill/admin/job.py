@@ -26,16 +26,9 @@ from backfill.services import preview, retry, submit
 from backfill.services.reading import pace
 from backfill.services.submitting import not_retryable
 from backfill.states import JobStatus
-from core.display import (
-    NOTHING,
-    Tone,
-    badge,
-    instant_text,
-    number_text,
-    span_text,
-    window_text,
-)
+from core.display import NOTHING, Tone, badge, number_text, span_text, time_shown, window_shown
 from core.errors import PortalError
+from core.shown_zone import in_shown_zone
 from execution.admin import loader_link
 from execution.models import RunStatus
 from loaders.models import Loader
@@ -114,17 +107,17 @@ class BackfillJobAdmin(ActionPageAdmin):
 
     # --- list -----------------------------------------------------------------------------------
 
-    @admin.display(description="Submitted (UTC)", ordering="requested_at")
+    @admin.display(description=in_shown_zone("Submitted"), ordering="requested_at")
     def submitted(self, job: BackfillJob) -> str:
-        return instant_text(job.requested_at)
+        return time_shown(job.requested_at)
 
     @admin.display(description="Loader", ordering="loader")
     def loader_shown(self, job: BackfillJob) -> SafeString:
         return loader_link(job.loader_id, job.loader.pk)
 
-    @admin.display(description="Range (UTC)", ordering="from_time")
+    @admin.display(description=in_shown_zone("Range"), ordering="from_time")
     def range_shown(self, job: BackfillJob) -> str:
-        return window_text(job.from_time, job.to_time)
+        return window_shown(job.from_time, job.to_time)
 
     @admin.display(description="Status", ordering="status")
     def status_shown(self, job: BackfillJob) -> SafeString:
@@ -186,9 +179,9 @@ class BackfillJobAdmin(ActionPageAdmin):
     def decider(self, job: BackfillJob) -> str:
         return name_of(job.decided_by) if job.decided_by_id else NOTHING
 
-    @admin.display(description="Decided (UTC)")
+    @admin.display(description=in_shown_zone("Decided"))
     def decided(self, job: BackfillJob) -> str:
-        return instant_text(job.decided_at)
+        return time_shown(job.decided_at)
 
     @admin.display(description="Retry of")
     def retried(self, job: BackfillJob) -> SafeString | str:
@@ -286,15 +279,15 @@ def _facts(job: BackfillJob) -> list[tuple[str, str]]:
         ("Windows", f"{job.windows_done:,} of {whole:,}"),
         ("Signals loaded", number_text(job.records_loaded)),
         ("Signals replaced", number_text(job.records_purged)),
-        ("Started (UTC)", instant_text(job.started_at)),
-        ("Ended (UTC)", instant_text(job.ended_at)),
+        (in_shown_zone("Started"), time_shown(job.started_at)),
+        (in_shown_zone("Ended"), time_shown(job.ended_at)),
     ]
     if found is not None:
         facts.append(("Rate", f"{found.rows_per_second:,.0f} signals/s"))
         if goes_on:
             facts.append(("Time left", span_text(found.left(job.seconds_left))))
     if job.retry_at is not None and goes_on:
-        facts.append(("Looked at again (UTC)", instant_text(job.retry_at)))
+        facts.append((in_shown_zone("Looked at again"), time_shown(job.retry_at)))
     return facts
 
 
@@ -304,7 +297,7 @@ def _run_row(run: BackfillRun) -> dict[str, Any]:
     if run.load_history_id is not None:
         address = reverse("admin:execution_loadhistory_change", args=[run.load_history_id])
     return {
-        "window": window_text(run.window_from, run.window_to),
+        "window": window_shown(run.window_from, run.window_to),
         "address": address,
         "status": badge(status.label, _RUN_TONES[status]),
         "attempt": run.attempt,

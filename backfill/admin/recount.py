@@ -18,15 +18,8 @@ from accounts.admin_actions import ActionForm, ActionPageAdmin, PageAction
 from accounts.admin_lists import SearchedFilter
 from accounts.roles import Permission, User
 from backfill.services.recounts import decline_recount, reload_recount, reloads_of
-from core.display import (
-    NOTHING,
-    Tone,
-    badge,
-    instant_text,
-    number_text,
-    span_text,
-    window_text,
-)
+from core.display import NOTHING, Tone, badge, number_text, span_text, time_shown, window_shown
+from core.shown_zone import in_shown_zone
 from execution.admin import loader_link
 from execution.models import Recount, RecountState
 
@@ -116,7 +109,7 @@ class RecountAdmin(ActionPageAdmin):
             "badges": [_badge(obj)],
             "loader_address": reverse("admin:loaders_loader_change", args=[obj.loader.pk]),
             "differences": [
-                (instant_text(one.at), number_text(one.loaded), number_text(one.found))
+                (time_shown(one.at), number_text(one.loaded), number_text(one.found))
                 for one in shown
             ],
             "is_longer": obj.is_cut or len(obj.differences) > _SHOWN,
@@ -125,18 +118,18 @@ class RecountAdmin(ActionPageAdmin):
             ],
         }
 
-    @admin.display(description="Asked (UTC)", ordering="load_history__start_time")
+    @admin.display(description=in_shown_zone("Asked"), ordering="load_history__start_time")
     def asked(self, recount: Recount) -> str:
-        return instant_text(recount.load_history.start_time)
+        return time_shown(recount.load_history.start_time)
 
     @admin.display(description="Loader", ordering="loader")
     def loader_shown(self, recount: Recount) -> SafeString:
         return loader_link(recount.loader_id, recount.loader.pk)
 
-    @admin.display(description="Window (UTC)", ordering="load_history__query_from_time")
+    @admin.display(description=in_shown_zone("Window"), ordering="load_history__query_from_time")
     def window_shown(self, recount: Recount) -> str:
         window = recount.load_history.window
-        return window_text(window.start, window.end)
+        return window_shown(window.start, window.end)
 
     @admin.display(description="State", ordering="state")
     def state_shown(self, recount: Recount) -> SafeString:
@@ -158,9 +151,9 @@ class RecountAdmin(ActionPageAdmin):
     def lost(self, recount: Recount) -> str:
         return number_text(recount.lost_records)
 
-    @admin.display(description="Decided (UTC)")
+    @admin.display(description=in_shown_zone("Decided"))
     def decided(self, recount: Recount) -> str:
-        return instant_text(recount.decided_at)
+        return time_shown(recount.decided_at)
 
     @admin.display(description="By")
     def decider(self, recount: Recount) -> str:

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 
 from accounts.commands import Act, Answer, Call, fields, table
 from accounts.roles import Permission
-from backfill.admin.form import preview_context
+from backfill.admin.form import preview_facts, preview_notices
 from backfill.api_answers import PreviewAnswer
 from backfill.commands.naming import JobAct, add_wish, job_of, loader_of, wanted_of
 from backfill.models import BackfillJob, BackfillRun
@@ -106,10 +106,9 @@ class PreviewJob(Act):
             )
             for shown in found.windows
         ]
-        context = preview_context(found)
         view = Group(
-            fields(dict(context["facts"])),
-            *context["notices"],
+            fields(preview_facts(found, window_text)),
+            *preview_notices(found),
             "",
             table(_WINDOWS, rows, title=f"Page {found.page} of {found.pages}"),
         )

@@ -9,7 +9,8 @@ from django.utils.safestring import SafeString
 
 from accounts.admin_access import PortalModelAdmin
 from accounts.admin_lists import SearchedFilter
-from core.display import NOTHING, Tone, badge, number_text, span_text, window_text
+from core.display import NOTHING, Tone, badge, number_text, span_text, window_shown
+from core.shown_zone import in_shown_zone
 from execution.admin.links import loader_link
 from execution.coverage import CoverageState
 from execution.models import CoverageInterval
@@ -42,9 +43,9 @@ class CoverageAdmin(PortalModelAdmin):
     def loader_shown(self, interval: CoverageInterval) -> SafeString:
         return loader_link(interval.loader_id, interval.loader.pk)
 
-    @admin.display(description="Stretch (UTC)", ordering="range_from")
+    @admin.display(description=in_shown_zone("Stretch"), ordering="range_from")
     def stretch(self, interval: CoverageInterval) -> str:
-        return window_text(interval.range_from, interval.range_to)
+        return window_shown(interval.range_from, interval.range_to)
 
     @admin.display(description="Length")
     def length(self, interval: CoverageInterval) -> str:

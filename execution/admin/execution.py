@@ -20,7 +20,8 @@ from accounts.admin_actions import ActionPageAdmin, PageAction
 from accounts.admin_lists import SearchedFilter
 from accounts.roles import Permission, User, may
 from core.clock import database_now
-from core.display import instant_text, number_text, window_text
+from core.display import number_text, time_shown, window_shown
+from core.shown_zone import in_shown_zone
 from execution.admin.badges import duration_text, status_badge
 from execution.admin.links import loader_link
 from execution.admin.started_filter import StartedFilter
@@ -127,17 +128,17 @@ class ExecutionAdmin(ActionPageAdmin):
         hidden = () if may(request.user, Permission.VIEW_SQL) else ("=replica_name",)
         return [field for field in self.search_fields if field not in hidden]
 
-    @admin.display(description="Started (UTC)", ordering="start_time")
+    @admin.display(description=in_shown_zone("Started"), ordering="start_time")
     def started(self, execution: LoadHistory) -> str:
-        return instant_text(execution.start_time)
+        return time_shown(execution.start_time)
 
     @admin.display(description="Loader", ordering="loader")
     def loader_shown(self, execution: LoadHistory) -> SafeString:
         return loader_link(execution.loader_id, execution.loader.pk)
 
-    @admin.display(description="Window (UTC)", ordering="query_from_time")
+    @admin.display(description=in_shown_zone("Window"), ordering="query_from_time")
     def window_shown(self, execution: LoadHistory) -> str:
-        return window_text(execution.query_from_time, execution.query_to_time)
+        return window_shown(execution.query_from_time, execution.query_to_time)
 
     @admin.display(description="Status", ordering="status")
     def status_shown(self, execution: LoadHistory) -> SafeString:

@@ -19,7 +19,8 @@ from accounts.admin_access import name_of
 from accounts.admin_actions import ActionForm, ActionPageAdmin, PageAction
 from accounts.admin_lists import SearchedFilter
 from accounts.roles import Permission, User
-from core.display import NOTHING, Tone, badge, instant_text, span_text, window_text
+from core.display import NOTHING, Tone, badge, span_text, time_shown, window_shown
+from core.shown_zone import in_shown_zone
 from execution.admin.coverage import COVERAGE_TONES
 from execution.admin.links import loader_link
 from execution.coverage import CoverageState
@@ -126,9 +127,9 @@ class _StretchAdmin(ActionPageAdmin):
     def loader_shown(self, found: Any) -> SafeString:
         return loader_link(found.loader_id, found.loader.pk)
 
-    @admin.display(description="Stretch (UTC)", ordering="range_from")
+    @admin.display(description=in_shown_zone("Stretch"), ordering="range_from")
     def stretch(self, found: Any) -> str:
-        return window_text(found.range_from, found.range_to)
+        return window_shown(found.range_from, found.range_to)
 
     @admin.display(description="Length")
     def length(self, found: Any) -> str:
@@ -212,14 +213,14 @@ class WaiverAdmin(_StretchAdmin):
     def who(self, waiver: GapWaiver) -> str:
         return name_of(waiver.waived_by)
 
-    @admin.display(description="Waived (UTC)", ordering="waived_at")
+    @admin.display(description=in_shown_zone("Waived"), ordering="waived_at")
     def when(self, waiver: GapWaiver) -> str:
-        return instant_text(waiver.waived_at)
+        return time_shown(waiver.waived_at)
 
     @admin.display(description="Withdrawn by")
     def who_withdrew(self, waiver: GapWaiver) -> str:
         return name_of(waiver.withdrawn_by)
 
-    @admin.display(description="Withdrawn (UTC)")
+    @admin.display(description=in_shown_zone("Withdrawn"))
     def withdrawn(self, waiver: GapWaiver) -> str:
-        return instant_text(waiver.withdrawn_at)
+        return time_shown(waiver.withdrawn_at)

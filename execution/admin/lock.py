@@ -16,7 +16,8 @@ from django.utils.safestring import SafeString
 
 from accounts.admin_access import PortalModelAdmin
 from accounts.roles import Permission
-from core.display import NOTHING, Tone, ago_text, badge, instant_text, stacked, window_text
+from core.display import NOTHING, Tone, ago_text, badge, stacked, time_shown, window_shown
+from core.shown_zone import in_shown_zone
 from execution.admin.links import loader_link
 from execution.models import LoaderExecutionLock, Trigger
 from execution.models.lock import released_or_not_yet
@@ -115,9 +116,9 @@ class LockAdmin(PortalModelAdmin):
         shown = badge("Held", Tone.BUSY) if lock.claimed_at else badge("Queued", Tone.WAITING)
         return stacked(shown, told)
 
-    @admin.display(description="Window (UTC)", ordering="window_from")
+    @admin.display(description=in_shown_zone("Window"), ordering="window_from")
     def window_shown(self, lock: LoaderExecutionLock) -> str:
-        return window_text(lock.window_from, lock.window_to)
+        return window_shown(lock.window_from, lock.window_to)
 
     @admin.display(description="Execution")
     def execution(self, lock: LoaderExecutionLock) -> SafeString:
@@ -133,16 +134,16 @@ class LockAdmin(PortalModelAdmin):
             return lock.replica_name
         return stacked(lock.replica_name, f"process {lock.worker_pid}")
 
-    @admin.display(description="Held (UTC)", ordering="acquired_at")
+    @admin.display(description=in_shown_zone("Held"), ordering="acquired_at")
     def held(self, lock: LoaderExecutionLock) -> SafeString | str:
         """From when on and, once released, until when."""
-        since = instant_text(lock.acquired_at)
+        since = time_shown(lock.acquired_at)
         if lock.released_at is None:
             return since
-        return stacked(since, f"until {instant_text(lock.released_at)}")
+        return stacked(since, f"until {time_shown(lock.released_at)}")
 
-    @admin.display(description="Lease until (UTC)", ordering="lease_until")
+    @admin.display(description=in_shown_zone("Lease until"), ordering="lease_until")
     def lease(self, lock: LoaderExecutionLock) -> SafeString | str:
         if lock.released:
             return NOTHING
-        return stacked(ago_text(lock.lease_until, timezone.now()), instant_text(lock.lease_until))
+        return stacked(ago_text(lock.lease_until, timezone.now()), time_shown(lock.lease_until))

@@ -8,7 +8,8 @@ from django.utils.safestring import SafeString
 
 from accounts.admin_access import PortalModelAdmin
 from accounts.roles import Permission
-from core.display import NOTHING, Tone, badge, instant_text, number_text
+from core.display import NOTHING, Tone, badge, number_text, time_shown
+from core.shown_zone import in_shown_zone
 from execution.maintenance import registered
 from execution.maintenance.runner import next_due
 from execution.models import MaintenanceJob
@@ -46,18 +47,18 @@ class MaintenanceJobAdmin(PortalModelAdmin):
         known = registered().get(job.name)
         return str(known.schedule) if known else "No longer"
 
-    @admin.display(description="Next (UTC)")
+    @admin.display(description=in_shown_zone("Next"))
     def next_shown(self, job: MaintenanceJob) -> str:
         known = registered().get(job.name)
-        return instant_text(next_due(known, job, None)) if known else NOTHING
+        return time_shown(next_due(known, job, None)) if known else NOTHING
 
-    @admin.display(description="Started (UTC)", ordering="last_started_at")
+    @admin.display(description=in_shown_zone("Started"), ordering="last_started_at")
     def started(self, job: MaintenanceJob) -> str:
-        return instant_text(job.last_started_at)
+        return time_shown(job.last_started_at)
 
-    @admin.display(description="Ended (UTC)", ordering="last_finished_at")
+    @admin.display(description=in_shown_zone("Ended"), ordering="last_finished_at")
     def finished(self, job: MaintenanceJob) -> str:
-        return instant_text(job.last_finished_at)
+        return time_shown(job.last_finished_at)
 
     @admin.display(description="Did", ordering="last_count")
     def count(self, job: MaintenanceJob) -> str:

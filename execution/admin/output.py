@@ -15,7 +15,8 @@ from accounts.admin_actions import ActionPageAdmin, PageAction
 from accounts.admin_lists import SearchedFilter
 from accounts.roles import Permission, User
 from core.clock import database_now
-from core.display import Tone, badge, instant_text, number_text, window_text
+from core.display import Tone, badge, number_text, time_shown, window_shown
+from core.shown_zone import in_shown_zone
 from execution.admin.links import loader_link
 from execution.models import LoaderExecutionLock
 from execution.services import restore_output
@@ -89,24 +90,24 @@ class OutputVersionAdmin(ActionPageAdmin):
     def page_context(self, request: HttpRequest, obj: OutputVersion) -> dict[str, Any]:
         context = {
             "loader_address": reverse("admin:loaders_loader_change", args=[obj.loader.pk]),
-            "until": instant_text(obj.expires_at),
+            "until": time_shown(obj.expires_at),
         }
         try:
             return {**context, **_comparison_context(compare(obj))}
         except ComparisonTimeoutError as error:
             return {**context, "not_compared": error.message}
 
-    @admin.display(description="Replaced (UTC)", ordering="replaced_at")
+    @admin.display(description=in_shown_zone("Replaced"), ordering="replaced_at")
     def replaced(self, version: OutputVersion) -> str:
-        return instant_text(version.replaced_at)
+        return time_shown(version.replaced_at)
 
     @admin.display(description="Loader", ordering="loader")
     def loader_shown(self, version: OutputVersion) -> SafeString:
         return loader_link(version.loader_id, version.loader.pk)
 
-    @admin.display(description="Window (UTC)", ordering="window_from")
+    @admin.display(description=in_shown_zone("Window"), ordering="window_from")
     def window_shown(self, version: OutputVersion) -> str:
-        return window_text(version.window_from, version.window_to)
+        return window_shown(version.window_from, version.window_to)
 
     @admin.display(description="Signals", ordering="rows")
     def rows_shown(self, version: OutputVersion) -> str:
@@ -117,9 +118,9 @@ class OutputVersionAdmin(ActionPageAdmin):
         address = reverse("admin:execution_loadhistory_change", args=[version.replaced_by])
         return format_html('<a class="lp-link" href="{}">Execution</a>', address)
 
-    @admin.display(description="Kept until (UTC)", ordering="expires_at")
+    @admin.display(description=in_shown_zone("Kept until"), ordering="expires_at")
     def expires(self, version: OutputVersion) -> str:
-        return instant_text(version.expires_at)
+        return time_shown(version.expires_at)
 
 
 def _comparison_context(comparison: Comparison) -> dict[str, Any]:
@@ -144,7 +145,7 @@ def _example(example: Example) -> dict[str, Any]:
     """A changed signal, and its values as `before → now` where the two differ."""
     return {
         "kind": _KINDS[example.kind],
-        "at": instant_text(example.load_time_stamp),
+        "at": time_shown(example.load_time_stamp),
         "segments": " / ".join(value for value in example.segments if value) or "(all)",
         "values": [_change(example, name) for name in VALUE_NAMES],
     }

@@ -15,7 +15,8 @@ from django.utils.safestring import SafeString
 
 from accounts.admin_access import PortalModelAdmin
 from accounts.roles import Permission
-from core.display import Tone, ago_text, badge, instant_text, stacked
+from core.display import Tone, ago_text, badge, stacked, time_shown
+from core.shown_zone import in_shown_zone
 from execution.admin.lock import locks_address
 from execution.models import Replica
 from execution.models.replica import ReplicaQuerySet
@@ -92,12 +93,12 @@ class ReplicaAdmin(PortalModelAdmin):
         address = locks_address(state="active", replica_name=replica.name)
         return format_html('<a class="lp-link" href="{}">{}</a>', address, slots_meter(replica))
 
-    @admin.display(description="Heartbeat (UTC)", ordering="heartbeat_at")
+    @admin.display(description=in_shown_zone("Heartbeat"), ordering="heartbeat_at")
     def heartbeat(self, replica: Replica) -> SafeString:
         at = replica.heartbeat_at
-        return stacked(ago_text(at, timezone.now()), instant_text(at))
+        return stacked(ago_text(at, timezone.now()), time_shown(at))
 
-    @admin.display(description="Started (UTC)", ordering="started_at")
+    @admin.display(description=in_shown_zone("Started"), ordering="started_at")
     def started(self, replica: Replica) -> SafeString:
         at = replica.started_at
-        return stacked(ago_text(at, timezone.now()), instant_text(at))
+        return stacked(ago_text(at, timezone.now()), time_shown(at))

@@ -13,7 +13,8 @@ from django.utils.safestring import SafeString
 
 from accounts.admin_access import name_of
 from accounts.roles import Permission, User, may
-from core.display import NOTHING, instant_text, number_text, span_text, window_text
+from core.display import NOTHING, number_text, span_text, time_shown, window_shown
+from core.shown_zone import in_shown_zone
 from execution.admin.badges import duration_text, status_badge
 from execution.models import LoaderExecutionLock, LoadHistory, RunStatus, Trigger
 from execution.sentences import comes_again, outcome, what_to_do
@@ -111,21 +112,21 @@ def _counts(execution: LoadHistory) -> Facts:
     yield "Replaced or removed", number_text(execution.records_purged)
     yield "Skipped", number_text(execution.records_skipped)
     yield "Bytes written", number_text(execution.bytes_written)
-    yield "Signals found (UTC)", _found(execution)
+    yield in_shown_zone("Signals found"), _found(execution)
 
 
 def _found(execution: LoadHistory) -> str:
     if execution.actual_from_time is None or execution.actual_to_time is None:
         return "No rows"
     first, last = execution.actual_from_time, execution.actual_to_time
-    return f"{instant_text(first)} to {instant_text(last)}"
+    return format_html("{} to {}", time_shown(first), time_shown(last))
 
 
 def _course(execution: LoadHistory, now: datetime) -> Facts:
-    yield "Window (UTC)", window_text(execution.query_from_time, execution.query_to_time)
-    yield "Asked for (UTC)", instant_text(execution.start_time)
-    yield "Taken up (UTC)", instant_text(execution.claimed_at)
-    yield "Ended (UTC)", instant_text(execution.end_time)
+    yield in_shown_zone("Window"), window_shown(execution.query_from_time, execution.query_to_time)
+    yield in_shown_zone("Asked for"), time_shown(execution.start_time)
+    yield in_shown_zone("Taken up"), time_shown(execution.claimed_at)
+    yield in_shown_zone("Ended"), time_shown(execution.end_time)
     waited = (execution.claimed_at or execution.end_time or now) - execution.start_time
     yield "Waited", span_text(waited)
     yield "Duration", duration_text(execution, now)
@@ -164,9 +165,9 @@ def _attempt_row(one: LoadHistory, shown: LoadHistory, now: datetime) -> dict[st
     return {
         "address": _address(one),
         "is_shown": one.pk == shown.pk,
-        "started": instant_text(one.start_time),
+        "started": time_shown(one.start_time),
         "trigger": one.get_trigger_display(),
-        "window": window_text(one.query_from_time, one.query_to_time),
+        "window": window_shown(one.query_from_time, one.query_to_time),
         "status": status_badge(one),
         "duration": duration_text(one, now),
         "error": one.error_code,

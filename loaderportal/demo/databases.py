@@ -68,6 +68,7 @@ class Databases:
             "db_name": name,
             "user_name": reader,
             "password": self.secrets.databases[reader],
+            "allow_test_queries": True,
         }
 
     def connect_as_superuser(self, database: str) -> psycopg.Connection:

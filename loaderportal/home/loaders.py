@@ -10,7 +10,7 @@ from django.db.models import Count, F, Q, QuerySet
 
 from accounts.object_access import reachable
 from accounts.roles import User
-from core.display import Tone, ago_text, number_text, window_text
+from core.display import Tone, ago_text, number_text, window_shown
 from execution.admin import duration_text, status_badge
 from execution.models import LoadHistory, RunStatus, Trigger
 from loaderportal.home.cards import SHOWN, Card, executions_address
@@ -105,7 +105,7 @@ def _run_row(run: LoadHistory, now: datetime) -> dict[str, Any]:
     return {
         "run": run,
         "status": status_badge(run),
-        "window": window_text(run.query_from_time, run.query_to_time),
+        "window": window_shown(run.query_from_time, run.query_to_time),
         "loaded": number_text(run.records_loaded),
         "duration": duration_text(run, now),
         "ago": ago_text(run.start_time, now),

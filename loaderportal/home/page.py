@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.roles import Permission, may
-from core.display import instant_text
+from core.display import time_shown
 from execution.models import Replica
 from loaderportal.home.day import day_context
 from loaderportal.home.loaders import count_loaders, loaders_context
@@ -41,6 +41,6 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "is_empty": counts.known == 0,
         "may_edit": may(user, Permission.EDIT_LOADERS),
         "may_add_sources": may(user, Permission.MANAGE_SOURCES),
-        "updated": instant_text(now),
+        "updated": time_shown(now),
         "refresh_seconds": REFRESH_SECONDS,
     }

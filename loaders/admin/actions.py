@@ -153,7 +153,8 @@ ARCHIVE = PageAction(
 
 def _move(user: User, loader: Loader, *, watermark: datetime | None, reason: str) -> str:
     move_watermark(user=user, loader=loader, watermark=watermark, reason=reason)
-    return f"{loader.loader_code} continues from {instant_text(watermark, empty='its start')}."
+    where = "its start" if watermark is None else f"{instant_text(watermark)} UTC"
+    return f"{loader.loader_code} continues from {where}."
 
 
 WATERMARK = PageAction(

@@ -95,4 +95,4 @@ def _differences(request: HttpRequest, loader: Loader, before: int, now: int) ->
 
 def _name_of(version: LoaderVersion) -> str:
     decision = Decision(version.decision).label.lower()
-    return f"{version.number}: {decision}, {instant_text(version.submitted_at)}"
+    return f"{version.number}: {decision}, {instant_text(version.submitted_at)} UTC"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from core.display import NOTHING, Tone, badge, instant_text, number_text, span_text, window_text
+from core.display import NOTHING, Tone, badge, number_text, span_text, time_shown, window_shown
+from core.shown_zone import in_shown_zone
 from loaders.models import EvidencePack, EvidenceStatus, LoaderVersion
 from loaders.trial_report import NO_VALUES, Severity, SourceFacts, TrialReport
 
@@ -30,7 +31,7 @@ def evidence_context(version: LoaderVersion, *, with_data: bool) -> dict[str, An
     return {
         "pack": pack,
         "is_gathering": pack.status == EvidenceStatus.WAITING,
-        "gathered": instant_text(pack.gathered_at),
+        "gathered": time_shown(pack.gathered_at),
         "trial": None if report is None else report_context(report, with_data=with_data),
     }
 
@@ -57,17 +58,17 @@ def report_context(report: TrialReport, *, with_data: bool) -> dict[str, Any]:
 
 
 def _facts(report: TrialReport) -> list[tuple[str, Any]]:
-    window = window_text(_instant(report.window_from), _instant(report.window_to))
+    window = window_shown(_instant(report.window_from), _instant(report.window_to))
     more = "more than " if report.is_cut else ""
     facts: list[tuple[str, Any]] = [
-        ("Window (UTC)", window),
+        (in_shown_zone("Window"), window),
         ("Rows", f"{more}{number_text(report.rows)}"),
         ("Rows a day, at this rate", f"{more}{number_text(report.rows_per_day)}"),
         ("First row after", _span(report.first_row_ms)),
         ("Time at the source", _span(report.total_ms)),
         ("Rows stand on steps of", _step(report)),
-        ("First stamp (UTC)", _stamp(report.first_stamp)),
-        ("Last stamp (UTC)", _stamp(report.last_stamp)),
+        (in_shown_zone("First stamp"), _stamp(report.first_stamp)),
+        (in_shown_zone("Last stamp"), _stamp(report.last_stamp)),
         ("Distinct stamps", number_text(report.distinct_stamps)),
     ]
     if report.standing is not None:
@@ -98,7 +99,7 @@ def _span(milliseconds: float | None) -> str:
 
 
 def _stamp(text: str) -> str:
-    return instant_text(_instant(text)) if text else NOTHING
+    return time_shown(_instant(text)) if text else NOTHING
 
 
 def _instant(text: str) -> datetime:

@@ -51,7 +51,7 @@ class UtcField(forms.DateTimeField):
     widget = UnfoldAdminTextInputWidget
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
-        return {"placeholder": "2026-01-31 10:00"}
+        return {"placeholder": "2026-01-31 10:00", "data-utc": ""}
 
     def prepare_value(self, value: Any) -> Any:
         shown = super().prepare_value(value)

@@ -17,8 +17,9 @@ from django.utils.safestring import SafeString
 from accounts.admin_actions import PageAction
 from accounts.object_access import reaches
 from accounts.roles import Permission, User, may
-from core.display import NOTHING, Tone, badge, instant_text
+from core.display import NOTHING, Tone, badge, time_shown
 from core.encrypted_fields import unreadable
+from core.shown_zone import in_shown_zone
 from loaders.admin.actions import APPROVE, ARCHIVE, COPY, DISABLE, ENABLE, REJECT, SUBMIT, WATERMARK
 from loaders.admin.forms import LoaderForm
 from loaders.admin.governance import governance_page
@@ -184,13 +185,16 @@ class LoaderAdmin(LoaderListAdmin):
     def facts(self, request: HttpRequest, loader: Loader) -> Iterable[tuple[str, str]]:
         """Label and value of what the box above the form says."""
         version = loader.approved_version
-        yield "Watermark (UTC)", instant_text(loader.state.last_load_timestamp)
+        yield in_shown_zone("Watermark"), time_shown(loader.state.last_load_timestamp)
         yield "Lag", lag_text(loader, timezone.now())
-        yield "Last success (UTC)", instant_text(loader.state.last_success_timestamp, empty="Never")
+        yield (
+            in_shown_zone("Last success"),
+            time_shown(loader.state.last_success_timestamp, empty="Never"),
+        )
         held = "Held until somebody mends or runs it"
         yield (
-            "Next run (UTC)",
-            held if loader.state.is_held else instant_text(loader.state.next_due_at),
+            in_shown_zone("Next run"),
+            held if loader.state.is_held else time_shown(loader.state.next_due_at),
         )
         yield "Approved version", str(version.number) if version else "None"
 
@@ -220,13 +224,13 @@ class LoaderAdmin(LoaderListAdmin):
         """Its code without the link that others have."""
         return loader.source_database.db_code if loader.source_database else NOTHING
 
-    @admin.display(description="Start (UTC)")
+    @admin.display(description=in_shown_zone("Start"))
     def start_shown(self, loader: Loader) -> str:
-        return instant_text(loader.start_at)
+        return time_shown(loader.start_at)
 
-    @admin.display(description="End (UTC)")
+    @admin.display(description=in_shown_zone("End"))
     def end_shown(self, loader: Loader) -> str:
-        return instant_text(loader.end_at)
+        return time_shown(loader.end_at)
 
     @admin.display(description="SQL")
     def shown_sql(self, loader: Loader) -> SafeString:

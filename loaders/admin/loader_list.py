@@ -16,7 +16,8 @@ from django.utils.safestring import SafeString
 from unfold.views import ChangeList
 
 from accounts.admin_actions import ActionPageAdmin
-from core.display import NOTHING, Tone, ago_text, badge, instant_text, span_text, stacked
+from core.display import NOTHING, Tone, ago_text, badge, span_text, stacked, time_shown
+from core.shown_zone import in_shown_zone
 from loaders.admin.loader_filters import ArchivedFilter, MineFilter, StandingFilter
 from loaders.admin.switching import SwitchingAdmin
 from loaders.models import ApprovalStatus, Lateness, Loader, LoadStatus
@@ -98,7 +99,7 @@ def next_due_text(loader: Loader, now: datetime) -> SafeString | str:
         return "Posted"
     if not loader.enabled or loader.approval_status != ApprovalStatus.APPROVED or due is None:
         return NOTHING
-    return stacked("now" if due <= now else ago_text(due, now), instant_text(due))
+    return stacked("now" if due <= now else ago_text(due, now), time_shown(due))
 
 
 class LoaderChangeList(ChangeList):  # type: ignore[misc] # django-unfold is not typed
@@ -157,12 +158,12 @@ class LoaderListAdmin(SwitchingAdmin, ActionPageAdmin):
         below = format_html('<span class="lp-error">Late: {}</span>', late)
         return stacked(lag_text(loader, now), below)
 
-    @admin.display(description="Last run (UTC)", ordering="state__last_attempt_at")
+    @admin.display(description=in_shown_zone("Last run"), ordering="state__last_attempt_at")
     def last_run(self, loader: Loader) -> SafeString | str:
         at = loader.state.last_attempt_at
-        return "Never" if at is None else stacked(ago_text(at, timezone.now()), instant_text(at))
+        return "Never" if at is None else stacked(ago_text(at, timezone.now()), time_shown(at))
 
-    @admin.display(description="Next due (UTC)", ordering="state__next_due_at")
+    @admin.display(description=in_shown_zone("Next due"), ordering="state__next_due_at")
     def next_due(self, loader: Loader) -> SafeString | str:
         return next_due_text(loader, timezone.now())
 

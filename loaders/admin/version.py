@@ -21,8 +21,9 @@ from django.utils.safestring import SafeString
 
 from accounts.admin_access import PortalModelAdmin, name_of
 from accounts.roles import Permission, User, may, refusal
-from core.display import NOTHING, Tone, badge, instant_text
+from core.display import NOTHING, Tone, badge, time_shown
 from core.errors import PortalError
+from core.shown_zone import in_shown_zone
 from loaders.admin.actions import own_edit
 from loaders.admin.comparison import comparison_page
 from loaders.admin.evidence import evidence_context
@@ -135,13 +136,13 @@ class LoaderVersionAdmin(PortalModelAdmin):
     def decision_shown(self, version: LoaderVersion) -> SafeString:
         return decision_badge(version)
 
-    @admin.display(description="Submitted (UTC)", ordering="submitted_at")
+    @admin.display(description=in_shown_zone("Submitted"), ordering="submitted_at")
     def submitted(self, version: LoaderVersion) -> str:
-        return instant_text(version.submitted_at)
+        return time_shown(version.submitted_at)
 
-    @admin.display(description="Decided (UTC)", ordering="decided_at")
+    @admin.display(description=in_shown_zone("Decided"), ordering="decided_at")
     def decided(self, version: LoaderVersion) -> str:
-        return instant_text(version.decided_at)
+        return time_shown(version.decided_at)
 
     @admin.display(description="Difference")
     def comparison(self, version: LoaderVersion) -> SafeString:
@@ -278,8 +279,8 @@ class LoaderVersionAdmin(PortalModelAdmin):
             "title": f"{version.loader.loader_code}, version {version.number}",
             "version": version,
             "decision_badge": decision_badge(version),
-            "submitted": instant_text(version.submitted_at),
-            "decided": instant_text(version.decided_at),
+            "submitted": time_shown(version.submitted_at),
+            "decided": time_shown(version.decided_at),
             "form": form,
             "is_waiting": is_waiting,
             "is_decider": may(request.user, Permission.APPROVE),

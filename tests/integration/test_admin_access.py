@@ -135,6 +135,7 @@ def pages(place: Place, role: Role) -> list[tuple[str, frozenset[Role]]]:
     listed.append((compare, EVERYBODY))
     listed.append((reverse("admin:execution_coverage_board"), EVERYBODY))
     listed.append((reverse("explorer"), EVERYBODY))
+    listed.append((reverse("time_zone"), EVERYBODY))
     listed.append((reverse("explorer_loaders"), EVERYBODY))
     listed.append((reverse("explorer_loader", args=[place.loader.loader_code]), EVERYBODY))
     return listed

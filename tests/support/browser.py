@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,22 +14,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page
 
 from loaderportal.demo.processes import free_port
 from tests.portal_database import ROOT, PortalDatabase
+from tests.support.chromium import chromium
 from tests.support.people import PASSWORD
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
-_ARGUMENTS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+__all__ = ["Site", "Visitor", "chromium", "portal_server"]
+
 _GUNICORN = ("--workers", "1", "--threads", "4", "--log-level", "warning")
 _START_SECONDS = 30.0
 
@@ -70,18 +62,6 @@ def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
     raise AssertionError(f"The web server did not answer within {_START_SECONDS} s.")
 
 
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    """Debian's Chromium; without one the test fails."""
-    path = next(filter(None, map(shutil.which, _NAMES)), None)
-    if path is None:
-        raise AssertionError("There is no Chromium on this machine: apt-get install chromium.")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(_ARGUMENTS))
-        yield browser
-        browser.close()
-
-
 @dataclass(frozen=True)
 class Site:
     """A running portal, and a browser to look at it."""
@@ -102,12 +82,13 @@ class Visitor:
         *,
         width: int = 1440,
         runs_scripts: bool = True,
+        **options: Any,
     ) -> None:
         self._address = address
         self.sources: list[str] = []
         self.complaints: list[str] = []
         context = browser.new_context(
-            viewport={"width": width, "height": 900}, java_script_enabled=runs_scripts
+            viewport={"width": width, "height": 900}, java_script_enabled=runs_scripts, **options
         )
         self.page: Page = context.new_page()
         self.page.on("console", self._note)

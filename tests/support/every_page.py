@@ -146,7 +146,7 @@ def console_addresses() -> list[str]:
             found += [reverse(f"admin:{name}_change", args=[pk]) for pk in _worth_a_look(model)]
     report = reverse("admin:loaders_loader_governance")
     found += [report, f"{report}?format=csv", reverse("admin:execution_coverage_board")]
-    found += [reverse("explorer"), reverse("explorer_loaders")]
+    found += [reverse("explorer"), reverse("explorer_loaders"), reverse("time_zone")]
     found.append(reverse("explorer_loader", args=["GOOD_POSTGRES"]))
     loader = Loader.objects.get(loader_code="GOOD_POSTGRES")
     found.append(reverse("admin:loaders_loader_coverage", args=[loader.pk]))

@@ -1,5 +1,7 @@
 // The page's address describes what is shown: reading and writing it. No browser needed.
 
+import { OWN } from "./times.js";
+
 export const RANGES = { "1h": 3600, "6h": 6 * 3600, "24h": 86400, "7d": 7 * 86400 };
 export const AGGREGATIONS = ["avg", "sum", "min", "max", "raw"];
 export const BUCKETS = { "1m": 60, "5m": 300, "15m": 900, "1h": 3600, "1d": 86400 };
@@ -29,7 +31,7 @@ export const DEFAULTS = Object.freeze({
   kind: "line",
   compare: "",
   limit: LIMITS[0],
-  zone: "local", // or "utc"
+  zone: usualZone(), // "local" or "utc"
   zoom: null, // [from, to] in epoch seconds, a part of the range
   hidden: [], // keys of series that the legend switched off
   table: false,
@@ -37,6 +39,12 @@ export const DEFAULTS = Object.freeze({
 });
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** That of the rest of the console; UTC where that shows times in a zone that is not this browser's. */
+function usualZone() {
+  const chosen = globalThis.document?.getElementById("explorer")?.dataset.zone;
+  return chosen === undefined || chosen === OWN ? "local" : "utc";
+}
 
 /** The state that an address's query asks for. What can't be understood is left at its default. */
 export function parse(query) {
@@ -61,7 +69,7 @@ export function parse(query) {
   state.kind = one("kind", KINDS, DEFAULTS.kind);
   state.compare = one("compare", Object.keys(COMPARISONS), "");
   state.limit = Number(one("limit", LIMITS.map(String), LIMITS[0]));
-  state.zone = one("zone", ["utc"], "local");
+  state.zone = one("zone", ["utc", "local"], DEFAULTS.zone);
   state.zoom = span(...(asked.get("zoom") || "/").split("/"));
   state.hidden = list(asked.get("hidden"));
   state.table = asked.get("table") === "1";

@@ -2,7 +2,7 @@
 
 const pad = (number) => String(number).padStart(2, "0");
 
-const OWN = Intl.DateTimeFormat().resolvedOptions().timeZone || "local";
+export const OWN = Intl.DateTimeFormat().resolvedOptions().timeZone || "local";
 
 /** The zone's name as shown. */
 export function zoneName(zone) {

@@ -1,0 +1,1 @@
+"""How Django writes what we do not write ourselves."""

@@ -1,0 +1,40 @@
+// What people who work by keyboard or by ear need, and neither Unfold nor Select2 gives: a region
+// that scrolls can be reached by Tab, and a field that Select2 draws has the name of its label.
+
+(() => {
+  const SCROLLS = ".lp-scroll, .lp-code, .lp-diff";
+  const CAN_BE_REACHED = "a[href], button, input, select, textarea, summary, [tabindex]";
+
+  function reachScrollers() {
+    for (const region of document.querySelectorAll(SCROLLS)) {
+      const isTooSmall =
+        region.scrollWidth > region.clientWidth || region.scrollHeight > region.clientHeight;
+      if (isTooSmall && !region.matches(CAN_BE_REACHED) && !region.querySelector(CAN_BE_REACHED)) {
+        region.tabIndex = 0;
+      }
+    }
+  }
+
+  function nameChoices() {
+    for (const choice of document.querySelectorAll("select.select2-hidden-accessible")) {
+      const label = choice.labels[0];
+      const drawn = choice.nextElementSibling;
+      if (!label || !drawn) continue;
+      label.id ||= `${choice.id}-label`;
+      for (const part of drawn.querySelectorAll("[role=combobox], [role=textbox]")) {
+        part.setAttribute("aria-labelledby", `${label.id} ${part.id}`.trim());
+      }
+    }
+  }
+
+  function look() {
+    reachScrollers();
+    nameChoices();
+  }
+
+  // Behind what jQuery does once the page is there, which may be after "load".
+  window.addEventListener("load", () => setTimeout(look));
+  window.addEventListener("resize", reachScrollers);
+  document.addEventListener("toggle", reachScrollers, true);
+  document.addEventListener("htmx:afterSettle", look);
+})();
