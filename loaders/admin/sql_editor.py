@@ -27,6 +27,9 @@ _ATTRS = {
     "rows": 18,
 }
 _API = "/api/v1"
+_OUT_OF_REACH = "own"
+"""The key of a loader's source that the person does not reach, though the loader: of that source
+the page tells the code and the dialect, and nothing to ask it by."""
 
 
 class SqlEditor(UnfoldAdminTextareaWidget):  # type: ignore[misc] # django-unfold is not typed
@@ -61,25 +64,28 @@ def editor_facts(loader: Loader | None, offered: QuerySet[SourceDatabase] | None
     known = {}
     if offered is not None:
         rows = offered.only("db_code", "db_type", "allow_test_queries")
-        known = {str(source.pk): _source_facts(source) for source in rows}
+        known = {str(source.pk): _source_facts(source, tells_tables=True) for source in rows}
     own = loader.source_database if loader is not None else None
+    key = ""
     if own is not None:
-        known.setdefault(str(own.pk), _source_facts(own))
+        key = str(own.pk) if str(own.pk) in known else _OUT_OF_REACH
+        known.setdefault(key, _source_facts(own, tells_tables=False))
     return {
         "api": _API,
         "loader": "" if loader is None else loader.loader_code,
-        "source": "" if own is None else str(own.pk),
+        "source": key,
         "sources": known,
         "columns": [*OUTPUT_COLUMNS, VALUE_COUNT],
         "functions": {kind.value: sorted(names) for kind, names in FUNCTIONS.items()},
     }
 
 
-def _source_facts(source: SourceDatabase) -> dict[str, Any]:
+def _source_facts(source: SourceDatabase, *, tells_tables: bool) -> dict[str, Any]:
     kind = DatabaseType(source.db_type)
     return {
         "code": source.db_code,
         "kind": kind.value,
         "grammar": kind.grammar.value,
         "allowsTests": source.allow_test_queries,
+        "tellsTables": tells_tables,
     }

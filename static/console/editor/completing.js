@@ -54,7 +54,10 @@ export class Catalogues {
 
   /** The catalogue of a source as far as it is there. */
   of(source) {
-    if (!source) return null;
+    if (!source?.tellsTables) {
+      this.note.textContent = "";
+      return null;
+    }
     const found = this.#found.get(source.code);
     if (found === undefined && this.#isWanted) this.#ask(source.code);
     this.note.textContent = found?.remark ?? "";
