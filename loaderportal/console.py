@@ -22,15 +22,13 @@ def _icon(_: HttpRequest) -> str:
     return static("console/icon.svg")
 
 
-_STYLESHEETS = ("console", "lists", "home", "pages", "diff", "no_scripts")
-
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Loader Portal",
     "SITE_HEADER": "Loader Portal",
     "SITE_SYMBOL": "conveyor_belt",
     "SITE_URL": None,
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _icon}],
-    "STYLES": [_stylesheet(name) for name in _STYLESHEETS],
+    "STYLES": [_stylesheet(name) for name in ("console", "lists", "home", "pages", "diff")],
     "SCRIPTS": [_script_of_menus],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,

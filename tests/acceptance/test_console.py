@@ -307,12 +307,12 @@ def test_an_operator_tries_an_unsaved_text_from_the_editor(visit: Visit, scene: 
     operator = visit(scene.people.operator)
     page = operator.page
     page.on("dialog", lambda dialog: dialog.accept())
-    loader_page(operator)
+    loader_page(operator, tab="sql")
     run = page.locator("[data-part=test-run]")
     assert run.is_disabled()
     assert "Source SHOP does not allow statements" in operator.text("[data-part=test-reason]")
     SourceDatabase.objects.update(allow_test_queries=True)
-    loader_page(operator)
+    loader_page(operator, tab="sql")
     write_sql(operator, marked_sql().replace("SUM(amount)", "SUM(amount * 2)").strip())
     page.fill("[data-part=test-from]", "2026-01-01T00:00:00")
     page.fill("[data-part=test-to]", "2026-01-01T02:00:00")
@@ -351,7 +351,7 @@ def refused_once() -> Callable[[Route], None]:
 
 def test_without_scripts_a_text_area_saves_and_validates(visit: Visit, scene: Scene) -> None:
     operator = visit(scene.people.operator, runs_scripts=False)
-    loader_page(operator)
+    loader_page(operator, tab="sql")
     assert operator.page.locator("[data-part=frame]").is_hidden()
     save = operator.page.locator("#submit-row button[name=_save]")
     operator.click(save)
