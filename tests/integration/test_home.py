@@ -55,7 +55,9 @@ def busy(place: Place) -> Place:
     )
     SourceBreaker.objects.create(source=sources[1], failures=1, error_code="SOURCE_UNREACHABLE")
     sources.filter(pk=sources[2].pk).update(read_only_verdict="CAN_WRITE", read_only_checked_at=now)
-    Replica.objects.filter(name="crowd-1").update(draining=True)
+    heard = Replica.objects.filter(name__startswith="crowd")
+    heard.update(heartbeat_at=now + timedelta(hours=1))  # nobody goes missing while we count
+    heard.filter(name="crowd-1").update(draining=True)
     jobs = list(BackfillJob.objects.filter(loader__in=[one.loader_code for one in crowd]))
     for number, job in enumerate(jobs[:5]):
         job.status = JobStatus.PENDING_APPROVAL if number % 2 else JobStatus.PAUSED
