@@ -22,7 +22,7 @@ def _icon(_: HttpRequest) -> str:
     return static("console/icon.svg")
 
 
-_STYLESHEETS = ("console", "lists", "home", "pages", "diff", "no_scripts", "times", "direction")
+_STYLESHEETS = ("console", "lists", "home", "pages", "diff", "times", "direction")
 _SCRIPTS = ("menus", "reach", "times")
 
 UNFOLD: dict[str, Any] = {

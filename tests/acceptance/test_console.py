@@ -217,7 +217,7 @@ def test_a_rejection_needs_a_comment(visit: Visit, scene: Scene) -> None:
     reject(user=scene.people.admin, loader=scene.loader, comment="Not like this.")
     approver.page.evaluate("window.dispatchEvent(new Event('focus'))")
     approver.page.locator("#review-news >> text=was rejected by admin-person").wait_for()
-    assert approver.page.locator("#decision [name=approve]").is_disabled()
+    approver.page.locator("#decision [name=approve]:disabled").wait_for()
 
 
 def test_an_operator_writes_and_submits_a_loader(visit: Visit, scene: Scene) -> None:

@@ -13,7 +13,7 @@ from tests.portal_database import PortalDatabase
 from tests.servers import SourceServer
 
 FULL = os.environ.get("LOADERPORTAL_TEST_FULL") == "1"
-LARGE = 1_000_000 if FULL else 200_000
+LARGE = 1_000_000 if FULL else 100_000
 RUNS = 2_000 if FULL else 100
 
 
@@ -34,7 +34,7 @@ def test_a_run_is_no_slower_than_four_bare_copies_of_its_rows(
     stage: Stage, source: SourceServer
 ) -> None:
     """The limit of `make bench` is two. Tests share the processors with other tests."""
-    measured = writer.measure(stage, source, many(100_000))
+    measured = writer.measure(stage, source, many(60_000))
     assert measured.best_ratio >= 0.25, measured
 
 
