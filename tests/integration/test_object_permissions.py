@@ -9,22 +9,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import AnonymousUser
-from django.db import transaction
 
 from accounts.roles import Role
 from loaders import services
-from loaders.models import Loader, SourceDatabase
-from tests.integration.test_api_access import ENDPOINTS, NOWHERE, client_of
-from tests.support.people import person
+from tests.integration.test_api_access import ENDPOINTS, NOWHERE
+from tests.support.granted import CODE, NEW, SOURCE, ask, give, with_team
 from tests.support.place import Place
 from tests.support.scenes import order_sql
-from tests.support.teams import grant_to, make_team, simulated_source, withdraw_from
+from tests.support.teams import grant_to, simulated_source
 
 pytestmark = pytest.mark.django_db
 
 RESTRICTED = {Role.OPERATOR, Role.APPROVER}
-CODE, SOURCE = "ORDERS_HOURLY", "SHOP"
 ABSENT = {CODE: "NO_SUCH_LOADER", SOURCE: "NO_SUCH_SOURCE"}
 
 BODIES: dict[str, dict[str, Any]] = {
@@ -63,31 +59,10 @@ LISTS = {
 }
 """Lists, and what of the place each names."""
 
-NEW = {
-    "loaderCode": "ORDERS_NEW",
-    "loaderSql": order_sql("POSTGRESQL"),
-    "grainSeconds": 3600,
-}
-
 
 @pytest.fixture
 def place(place: Place, settings: Any) -> Place:
-    team = make_team(place.people, "Shop team", *vars(place.people).values())
-    place.objects["team"] = team
-    settings.OBJECT_PERMISSIONS = True
-    return place
-
-
-def source_of(place: Place) -> SourceDatabase:
-    source: SourceDatabase = place.objects["loaders_sourcedatabase"]
-    return source
-
-
-def give(place: Place, what: str) -> None:
-    """Grant the team nothing, the loader, or its source, and no more than that."""
-    for name, obj in (("loader", place.loader), ("source", source_of(place))):
-        teams = [place.objects["team"]] if name == what else []
-        services.set_teams(user=place.people.admin, obj=obj, teams=teams)
+    return with_team(place, settings)
 
 
 def objects_of_endpoints() -> Iterator[tuple[str, str]]:
@@ -96,24 +71,6 @@ def objects_of_endpoints() -> Iterator[tuple[str, str]]:
         named = any(name in path for name in ("ORDERS", SOURCE, NOWHERE))
         if named and not path.startswith(APART):
             yield from ((path, method) for method in methods)
-
-
-def ask(user: Any, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-    """Answer of the API, without its correlation id; what it did is undone."""
-    with transaction.atomic():
-        answer = client_of(user).generic(
-            method, f"/api/v1/{path}", json.dumps(body or {}), content_type="application/json"
-        )
-        transaction.set_rollback(True)
-    found = json.loads(answer.content) if answer.content else None
-    if isinstance(found, dict):
-        found.pop("correlationId", None)
-    return answer.status_code, found
-
-
-def fresh(user: Any) -> Any:
-    """The same person at their next request."""
-    return type(user).objects.get(pk=user.pk)
 
 
 def addressed(place: Place, path: str) -> tuple[str, str]:
@@ -164,26 +121,28 @@ def test_what_is_not_granted_is_answered_as_what_does_not_exist(
     here, nowhere = addressed(place, path)
     one, two = path.rsplit("/", 1)[-1], "/".join(path.rsplit("/", 2)[-2:])
     body = BODIES.get(two, BODIES.get(one))
+    without, absent = {}, {}
     for role in Role:
         user = place.user(role)
         settings.OBJECT_PERMISSIONS = False
-        without = ask(user, method, here, body)
+        found = ask(user, method, here, body)
         settings.OBJECT_PERMISSIONS = True
         if role not in ENDPOINTS[path][method]:
-            assert without[0] == ask(user, method, here, body)[0] == 403, role
+            assert found[0] == ask(user, method, here, body)[0] == 403, role
             continue
-        assert without[0] not in {403, 404}, (role, without)
-        absent = ask(user, method, nowhere, body)
-        for granted in ("nothing", "loader", "source"):
-            give(place, granted)
-            status, answer = ask(user, method, here, body)
+        assert found[0] not in {403, 404}, (role, found)
+        without[role], absent[role] = found, ask(user, method, nowhere, body)
+    for granted in ("nothing", "loader", "source"):
+        give(place, granted)
+        for role, found in without.items():
+            status, answer = ask(place.user(role), method, here, body)
             if role not in RESTRICTED or is_reached(path, granted):
-                assert (status, _code(answer)) == (without[0], _code(without[1])), (role, granted)
+                assert (status, _code(answer)) == (found[0], _code(found[1])), (role, granted)
             elif granted == "loader" and path.endswith("/copy"):
                 assert (status, _code(answer)) == (404, "SOURCE_NOT_FOUND")
             else:
                 assert status == 404, (role, granted, answer)
-                assert (404, renamed(answer, place)) == absent, (role, granted)
+                assert (404, renamed(answer, place)) == absent[role], (role, granted)
 
 
 def is_reached(path: str, granted: str) -> bool:
@@ -262,149 +221,3 @@ def test_no_body_tells_a_hidden_source_from_one_that_does_not_exist(place: Place
         absent = ask(operator, method, path, {**body, "sourceDatabase": ABSENT[SOURCE]})
         assert (status, renamed(answer, place)) == absent, path
         assert status == (422 if "lateness" in body else 404)
-
-
-def test_an_operator_makes_loaders_over_a_granted_source_and_reaches_them(place: Place) -> None:
-    give(place, "source")
-    operator = place.people.operator
-    client = client_of(operator)
-    answer = client.post("/api/v1/loaders", {**NEW, "sourceDatabase": SOURCE}, format="json")
-    assert answer.status_code == 201, answer.content
-    assert ask(operator, "GET", "loaders/ORDERS_NEW")[0] == 200
-    status, copied = ask(
-        operator, "POST", "loaders/ORDERS_NEW/copy", {"loaderCode": "ORDERS_AGAIN"}
-    )
-    assert (status, copied["sourceDatabase"]) == (201, SOURCE)
-
-
-def test_nobody_restricted_makes_a_loader_that_no_team_reaches(place: Place) -> None:
-    body = {"loaderCode": "POSTED", "kind": "EXTERNAL"}
-    status, answer = ask(place.people.operator, "POST", "loaders", body)
-    assert status == 422
-    assert list(answer["errors"]) == ["kind"]
-    assert ask(place.people.admin, "POST", "loaders", body)[0] == 201
-
-
-def test_the_source_of_a_granted_loader_can_be_kept_but_not_copied(place: Place) -> None:
-    give(place, "loader")
-    operator = place.people.operator
-    assert ask(operator, "PATCH", f"loaders/{CODE}", {"latenessSeconds": 5})[0] == 200
-    assert ask(operator, "POST", f"loaders/{CODE}/versions/1/restore")[0] == 200
-    status, answer = ask(operator, "POST", f"loaders/{CODE}/copy", {"loaderCode": "ORDERS_COPY"})
-    assert (status, answer["code"]) == (404, "SOURCE_NOT_FOUND")
-
-
-def test_grants_of_several_teams_add_up_and_show_nothing_twice(place: Place) -> None:
-    give(place, "loader")
-    operator = place.people.operator
-    second = make_team(place.people, "Second", operator)
-    third = make_team(place.people, "Third", operator, place.people.approver)
-    other = add_loader(place, "ORDERS_OTHER")
-    add_loader(place, "ORDERS_HIDDEN")
-    grant_to(place.people, second, other, place.loader)
-    grant_to(place.people, third, place.loader)
-    assert listed(operator) == ["ORDERS_HOURLY", "ORDERS_OTHER"]
-    assert listed(place.people.approver) == ["ORDERS_HOURLY"]
-    grant_to(place.people, third, source_of(place))
-    assert listed(operator) == ["ORDERS_HIDDEN", "ORDERS_HOURLY", "ORDERS_OTHER"]
-
-
-def test_a_lost_grant_is_gone_at_the_next_request(place: Place) -> None:
-    give(place, "source")
-    operator, team = place.people.operator, place.objects["team"]
-    assert listed(operator) == [CODE]
-    withdraw_from(place.people, team, source_of(place))
-    assert listed(operator) == []
-    give(place, "loader")
-    assert listed(operator) == [CODE]
-    operator.groups.remove(team)
-    assert listed(operator) == []
-    operator.groups.add(team)
-    assert listed(operator) == [CODE]
-    team.delete()
-    assert listed(operator) == []
-
-
-def test_the_setting_off_lets_everybody_reach_everything(settings: Any, place: Place) -> None:
-    settings.OBJECT_PERMISSIONS = False
-    assert [listed(place.user(role)) for role in Role] == [[CODE]] * 4
-
-
-def test_a_grant_gives_no_right_that_the_role_does_not_give(place: Place) -> None:
-    give(place, "source")
-    viewer = place.people.viewer
-    _, shown = ask(viewer, "GET", f"loaders/{CODE}")
-    assert "loaderSql" not in shown
-    assert ask(viewer, "GET", f"admin/res/db-sources/{SOURCE}")[0] == 403
-    assert ask(place.people.operator, "POST", f"loaders/{CODE}/approve")[0] == 403
-    assert ask(place.people.approver, "POST", f"loaders/{CODE}/enable")[0] == 403
-
-
-def test_who_is_a_viewer_besides_is_restricted_as_the_other_role_is(place: Place) -> None:
-    operator = place.people.operator
-    operator.groups.add(*place.people.viewer.groups.filter(name="viewer"))
-    assert listed(operator) == []
-
-
-def test_four_eyes_hold_within_a_team(place: Place) -> None:
-    give(place, "source")
-    both = place.people.operator
-    both.groups.add(*place.people.approver.groups.filter(name="approver"))
-    status, answer = ask(both, "POST", f"loaders/{CODE}/approve", {"version": 2})
-    assert (status, answer["code"]) == (403, "SELF_APPROVAL")
-    assert ask(place.people.approver, "POST", f"loaders/{CODE}/approve", {"version": 2})[0] == 200
-
-
-def test_who_edited_stays_an_editor_without_the_grant(place: Place) -> None:
-    """Losing a grant and getting it back washes nobody clean."""
-    give(place, "loader")
-    both, team = place.people.operator, place.objects["team"]
-    both.groups.add(*place.people.approver.groups.filter(name="approver"))
-    withdraw_from(place.people, team, place.loader)
-    assert ask(both, "POST", f"loaders/{CODE}/approve")[0] == 404
-    give(place, "loader")
-    assert ask(both, "POST", f"loaders/{CODE}/approve")[1]["code"] == "SELF_APPROVAL"
-
-
-def add_loader(place: Place, code: str) -> Loader:
-    """One more loader over the place's source."""
-    return services.create_loader(
-        user=place.people.admin,
-        values={
-            "loader_code": code,
-            "loader_sql": order_sql("POSTGRESQL"),
-            "source_database": source_of(place),
-        },
-    )
-
-
-def listed(user: Any) -> list[str]:
-    """Codes in the person's list of loaders, at their next request."""
-    _, answer = ask(fresh(user), "GET", "loaders")
-    return sorted(loader["loaderCode"] for loader in answer["results"])
-
-
-@pytest.mark.parametrize("path", ["loaders", "executions", "admin/res/db-sources"])
-def test_lists_ask_the_database_no_more_often_with_more_grants(
-    place: Place, path: str, django_assert_max_num_queries: Any
-) -> None:
-    give(place, "source")
-    operator = place.people.operator
-    ask(operator, "GET", path)  # content types are looked up once a process
-    with django_assert_max_num_queries(50) as few:
-        ask(operator, "GET", path)
-    for number in range(12):
-        team = make_team(place.people, f"Team {number}", operator)
-        grant_to(place.people, team, add_loader(place, f"MORE_{number}"), place.loader)
-    with django_assert_max_num_queries(50) as many:
-        ask(operator, "GET", path)
-    assert len(many) == len(few)
-
-
-def test_a_person_without_a_role_reaches_nothing(place: Place) -> None:
-    nobody = person(Role.VIEWER, "nobody")
-    nobody.groups.clear()
-    assert not Loader.objects.visible_to(fresh(nobody)).exists()
-    team = make_team(place.people, "Nobody in it")
-    grant_to(place.people, team, place.loader, source_of(place))
-    assert not SourceDatabase.objects.visible_to(AnonymousUser()).exists()
