@@ -181,11 +181,11 @@ class Console:
 
     def shots(self) -> Iterator[Shot]:
         """The ten main pages."""
-        loader = self.first_of(f"loaders/loader/?q={LOADER}")
+        loader = self.first_of(f"loaders/loader/?q={LOADER}").partition("?")[0]
         yield Shot("home", "operator", "/admin/", in_dark=True)
         yield Shot("loaders", "operator", "/admin/loaders/loader/")
         yield Shot("loader", "operator", loader)
-        yield Shot("editor", "operator", "/admin/loaders/loader/add/")
+        yield Shot("editor", "operator", f"{loader}?tab=sql", ".cm-content")
         yield Shot("review", "approver", self.first_of(f"loaders/loaderversion/?q={WAITING}"))
         failed = f"execution/loadhistory/?q={BROKEN}&status__exact=FAILED"
         yield Shot("execution", "operator", self.first_of(failed))
