@@ -102,7 +102,7 @@ def define(operator: Visitor) -> None:
     operator.click(page.locator("#submit-row button[name=_save]"))
 
 
-def try_it(operator: Visitor) -> None:
+def try_it(operator: Visitor, scene: Scene) -> None:
     """Have the text run at the source, from within the editor."""
     scene.beat()
     on_page(operator, "sql")
@@ -192,7 +192,7 @@ def test_a_loader_from_its_definition_to_a_gap_that_is_loaded_again(
 ) -> None:
     operator, approver = visit(scene.people.operator), visit(scene.people.approver)
     define(operator)
-    try_it(operator)
+    try_it(operator, scene)
     have_approved(operator, approver, 1)
     run_and_watch(operator, scene)
     chart(operator)

@@ -56,9 +56,10 @@ def test_every_time_on_every_page_is_in_the_zone_and_its_label_says_so(place: Pl
     assert wrong == []
     assert count > 40
     assert len({label for label in labels if ZONE in label}) > 20
-    # Fields are filled in as UTC, and the days of the board are those of UTC.
-    fields = {"Start (UTC)", "End (UTC)", "From (UTC)", "To (UTC)"}
-    others = {label for label in labels if ZONE not in label} - fields
+    # Fields and filters are UTC, and so are the hours of the home page and the days of the board.
+    in_utc = {"Start (UTC)", "End (UTC)", "From (UTC)", "To (UTC)", "Started (UTC)"}
+    in_utc |= {"Last 24 hours (UTC)", "Hour (UTC)", "By started (UTC)"}
+    others = {label for label in labels if ZONE not in label} - in_utc
     assert [label for label in others if "days (UTC), each in its worst state" not in label] == []
 
 

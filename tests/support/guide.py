@@ -87,7 +87,9 @@ class Follower:
             case "sign in":
                 self._sign_in(value)
             case "open":
-                self._one(self._page.get_by_role("link", name=_ending_in(name))).click()
+                exact = self._page.get_by_role("link", name=_ending_in(name))
+                first = self._page.get_by_role("link", name=_beginning_with(name))
+                self._one(exact.or_(first)).click()
             case "press":
                 self._one(self._page.get_by_role("button", name=_ending_in(name))).click()
             case "tick":
@@ -131,6 +133,11 @@ def _ending_in(name: str) -> re.Pattern[str]:
     return re.compile(rf"(^|\s){re.escape(name)}\s*$")
 
 
+def _beginning_with(name: str) -> re.Pattern[str]:
+    """In a list, what a thing is may stand below its name."""
+    return re.compile(rf"^\s*{re.escape(name)}\s")
+
+
 def _labelled(name: str) -> re.Pattern[str]:
-    """A label may have a mark that the field is required."""
-    return re.compile(rf"^\s*{re.escape(name)}\s*\*?\s*$")
+    """A label may have a mark that the field is required, or a remark in brackets."""
+    return re.compile(rf"^\s*{re.escape(name)}\s*\*?\s*(\(.*\)|May be left empty\..*)?\s*$")

@@ -33,6 +33,7 @@ export class Writing {
           this.wrapping.of(wrapping()),
           EditorView.contentAttributes.of({
             "aria-label": label ? label.textContent.trim() : "SQL",
+            tabindex: "0",
             "aria-describedby": described.join(" "),
           }),
           EditorView.updateListener.of((update) => update.docChanged && this.#follow()),
