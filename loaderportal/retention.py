@@ -51,6 +51,7 @@ FOR_EVER: dict[str, str] = {
     "segments_dictionary": "people's words",
     "segments_dictionary_history": "who changed what",
     "loader_event_stream": "one row",
+    "user_preferences": "one row a person",
 }
 """Tables of the domain that no retention empties, and why."""
 

@@ -14,7 +14,7 @@ from tests.servers import SourceServer
 
 FULL = os.environ.get("LOADERPORTAL_TEST_FULL") == "1"
 LARGE = 1_000_000 if FULL else 100_000
-RUNS = 2_000 if FULL else 100
+RUNS = 2_000 if FULL else 50
 
 
 @pytest.fixture(params=["postgres_source", "mariadb_source"])
