@@ -29,6 +29,17 @@ def demo() -> Iterator[DemoPortal]:
     shutil.rmtree(folder)
 
 
+def test_every_command_of_the_tour_answers_as_it_says(demo: DemoPortal, tmp_path: Path) -> None:
+    steps = steps_of((ROOT / "docs" / "api.md").read_text())
+    environment = {**os.environ, "DEMO_DIR": str(demo.folder)}
+    printed = list(run_steps(steps, folder=tmp_path, environment=environment))
+    assert len(printed) == len(steps) > 15
+    for step, text in zip(steps, printed, strict=True):
+        if step.shown is not None:
+            assert unlike(step.shown, json.loads(text)) == [], step.commands
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_who_follows_the_guide_gets_to_a_loader_of_their_own(demo: DemoPortal) -> None:
     guide = instructions_of((ROOT / "docs" / "guide.md").read_text(encoding="utf-8"))
     assert len(guide) > 25
@@ -57,17 +68,6 @@ def test_a_step_of_the_guide_that_nobody_could_follow_is_noticed() -> None:
     for unclear in ("Look at **Loaders**.", "It is `X`.", 'It says "A".'):
         with pytest.raises(AssertionError, match="What is to be done"):
             instructions_of(guide.format(unclear))
-
-
-def test_every_command_of_the_tour_answers_as_it_says(demo: DemoPortal, tmp_path: Path) -> None:
-    steps = steps_of((ROOT / "docs" / "api.md").read_text())
-    environment = {**os.environ, "DEMO_DIR": str(demo.folder)}
-    printed = list(run_steps(steps, folder=tmp_path, environment=environment))
-    assert len(printed) == len(steps) > 15
-    for step, text in zip(steps, printed, strict=True):
-        if step.shown is not None:
-            assert unlike(step.shown, json.loads(text)) == [], step.commands
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_answer_that_is_not_as_shown_is_noticed() -> None:

@@ -15,7 +15,9 @@ _RUN = """async (rules) => {
   if (rules.length) options.runOnly = { type: "rule", values: rules };
   return (await axe.run(document, options)).violations;
 }"""
-_CLASSES = "[...document.querySelectorAll('[class]')].flatMap((one) => [...one.classList])"
+_CLASSES = (
+    """[...document.querySelectorAll("[class*='lp-']")].flatMap((one) => [...one.classList])"""
+)
 _COLOURS = ["color-contrast", "link-in-text-block"]
 """Rules that may be kept in one theme and broken in the other."""
 
@@ -34,7 +36,7 @@ class Finding:
 
 class Examiner:
     """Looks at pages in both themes. In the dark one only what may differ is looked at, and, unless
-    it is thorough, only on pages with a CSS class that no page before had."""
+    it is thorough, only on pages with a CSS class of ours that no page before had."""
 
     def __init__(self, *, is_thorough: bool) -> None:
         self._is_thorough = is_thorough
