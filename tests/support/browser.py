@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +21,7 @@ from tests.portal_database import ROOT, PortalDatabase
 from tests.support.chromium import chromium
 from tests.support.people import PASSWORD
 
-__all__ = ["Site", "Visitor", "chromium", "portal_server"]
+__all__ = ["Site", "Visit", "Visitor", "chromium", "portal_server", "write_sql"]
 
 _GUNICORN = ("--workers", "1", "--threads", "4", "--log-level", "warning")
 _START_SECONDS = 30.0
@@ -140,3 +140,14 @@ class Visitor:
     def _note(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
             self.complaints.append(f"{message.text} ({message.location})")
+
+
+Visit = Callable[..., Visitor]
+"""Lets a person sign in, with a Visitor's options."""
+
+
+def write_sql(visitor: Visitor, sql: str) -> None:
+    """Put a text into the SQL editor in place of what is there."""
+    visitor.page.locator(".cm-content").click()
+    visitor.page.keyboard.press("Control+a")
+    visitor.page.keyboard.insert_text(sql)

@@ -2,45 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from tests.portal_database import PortalDatabase
-from tests.support.browser import Site, Visitor
+from tests.support.browser import Site, Visit, Visitor
 from tests.support.explored import Shop
 
 MINUTE = timedelta(minutes=1)
 FRAME_LIMIT, RANGE_LIMIT = 100.0, 1000.0
 """Milliseconds (issue 8, "What it must show")."""
 
-PARTS = Path(__file__).parents[1] / "support" / "explorer_parts.js"
-
-Visit = Callable[..., Visitor]
+PARTS = Path(__file__).parents[2] / "support" / "explorer_parts.js"
 
 
 @pytest.fixture
 def shop(committed_db: PortalDatabase) -> Shop:
     return Shop()
-
-
-@pytest.fixture
-def visit(shop: Shop, site: Site) -> Iterator[Visit]:
-    """Let a person sign in. No page may make the browser complain."""
-    visitors: list[Visitor] = []
-
-    def sign_in(user: Any, **options: Any) -> Visitor:
-        visitors.append(Visitor(site.browser, site.address, user, **options))
-        return visitors[-1]
-
-    yield sign_in
-    for visitor in visitors:
-        visitor.leave()
-    assert [complaint for v in visitors for complaint in v.complaints] == []
 
 
 def explorer(visitor: Visitor, query: str, state: str = "ready") -> None:

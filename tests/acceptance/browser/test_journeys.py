@@ -3,9 +3,7 @@ tried, approved, run, looked at, broken, mended, and its gap loaded. Workers are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -22,7 +20,7 @@ from loaders.services import update_source
 from tests.portal_database import PortalDatabase
 from tests.servers import SourceServer
 from tests.support.backfills import work_off
-from tests.support.browser import Site, Visitor
+from tests.support.browser import Visit, Visitor, write_sql
 from tests.support.demo_portal import wait_for
 from tests.support.gathering import gathered, work
 from tests.support.scenes import HOUR, START, Scene, add_orders, order_sql
@@ -30,8 +28,6 @@ from tests.support.scenes import HOUR, START, Scene, add_orders, order_sql
 CODE = "REVENUE_HOURLY"
 SQL = order_sql("POSTGRESQL").strip()
 BROKEN_UNTIL = START + 11 * HOUR
-
-Visit = Callable[..., Visitor]
 
 
 @pytest.fixture
@@ -42,30 +38,6 @@ def scene(committed_db: PortalDatabase, postgres_source: SourceServer) -> Scene:
     orders = [(START + n * HOUR + timedelta(minutes=5), "جدة", "web", 1.0 + n) for n in range(24)]
     add_orders(postgres_source, *orders)
     return scene
-
-
-@pytest.fixture
-def visit(scene: Scene, site: Site) -> Iterator[Visit]:
-    """Let a person sign in. No page may make the browser complain."""
-    visitors: list[Visitor] = []
-
-    def sign_in(user: Any) -> Visitor:
-        visitors.append(Visitor(site.browser, site.address, user))
-        visitors[-1].page.set_default_timeout(15_000)
-        return visitors[-1]
-
-    yield sign_in
-    for visitor in visitors:
-        visitor.leave()
-    assert [complaint for v in visitors for complaint in v.complaints] == []
-
-
-def write_sql(visitor: Visitor, sql: str) -> None:
-    """Put a text into the SQL editor, and wait until it is checked."""
-    page = visitor.page
-    page.locator(".cm-content").click()
-    page.keyboard.press("Control+a")
-    page.keyboard.insert_text(sql)
 
 
 def guard_says(visitor: Visitor, text: str) -> None:
