@@ -55,7 +55,9 @@ class PageParameters(Parameters):
 
     largest = 500
 
-    cursor = serializers.CharField(required=False, allow_blank=True, max_length=1000)
+    cursor = serializers.CharField(
+        required=False, allow_blank=True, max_length=1000, trim_whitespace=False
+    )
 
     def get_fields(self) -> dict[str, Any]:
         """The size's limit is that of the kind of page."""

@@ -8,7 +8,7 @@ from execution.admin.links import loader_link
 from execution.admin.lock import LockAdmin, locks_address
 from execution.admin.operation import MaintenanceJobAdmin
 from execution.admin.output import OutputVersionAdmin
-from execution.admin.replica import ReplicaAdmin, replica_badge, replicas_address, slots_meter
+from execution.admin.replica import ReplicaAdmin, replica_badge, replicas_address, slots_link
 from execution.admin.started_filter import started_in
 from execution.admin.trials import DRY_RUN, TEST_QUERY
 
@@ -30,7 +30,7 @@ __all__ = [
     "locks_address",
     "replica_badge",
     "replicas_address",
-    "slots_meter",
+    "slots_link",
     "started_in",
     "status_badge",
 ]

@@ -140,7 +140,7 @@ class LockAdmin(PortalModelAdmin):
         since = time_shown(lock.acquired_at)
         if lock.released_at is None:
             return since
-        return stacked(since, f"until {time_shown(lock.released_at)}")
+        return stacked(since, format_html("until {}", time_shown(lock.released_at)))
 
     @admin.display(description=in_shown_zone("Lease until"), ordering="lease_until")
     def lease(self, lock: LoaderExecutionLock) -> SafeString | str:

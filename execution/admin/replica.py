@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -14,7 +15,8 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from accounts.admin_access import PortalModelAdmin
-from accounts.roles import Permission
+from accounts.object_access import is_restricted
+from accounts.roles import Permission, User
 from core.display import Tone, ago_text, badge, stacked, time_shown
 from core.shown_zone import in_shown_zone
 from execution.admin.lock import locks_address
@@ -35,8 +37,17 @@ def replica_badge(replica: Any) -> SafeString:
     return badge("Draining", Tone.WAITING) if replica.draining else badge("Live", Tone.GOOD)
 
 
-def slots_meter(replica: Any) -> SafeString:
-    """How many of its slots are taken, as a bar and in figures; it comes from `with_work`."""
+def slots_link(user: User, replica: Any) -> SafeString:
+    """How many of its slots are taken; leads to its locks whom that list shows all of them."""
+    meter = _slots_meter(replica)
+    if is_restricted(user):
+        return meter
+    address = locks_address(state="active", replica_name=replica.name)
+    return format_html('<a class="lp-link" href="{}">{}</a>', address, meter)
+
+
+def _slots_meter(replica: Any) -> SafeString:
+    """A bar and figures; the replica comes from `with_work`."""
     share = min(100 * replica.slots_taken / replica.slots, 100) if replica.slots else 0
     return format_html(
         '<span class="lp-meter" aria-hidden="true"><i style="width:{}%"></i></span>{} of {}',
@@ -72,7 +83,7 @@ class ReplicaAdmin(PortalModelAdmin):
 
     view_permission = Permission.VIEW_SQL
     list_fullwidth = True
-    list_display = ("name", "state_shown", "slots_shown", "heartbeat", "started", "version", "pid")
+    list_display = ("name", "state_shown", "heartbeat", "started", "version", "pid")
     list_display_links = None
     list_filter = (ReplicaStateFilter,)
     search_fields = ("name",)
@@ -87,11 +98,15 @@ class ReplicaAdmin(PortalModelAdmin):
             return replica_badge(replica)
         return stacked(replica_badge(replica), "hands out the work")
 
-    @admin.display(description="Slots taken", ordering="slots_taken")
-    def slots_shown(self, replica: Any) -> SafeString:
-        """Leads to its locks."""
-        address = locks_address(state="active", replica_name=replica.name)
-        return format_html('<a class="lp-link" href="{}">{}</a>', address, slots_meter(replica))
+    def get_list_display(self, request: HttpRequest) -> Sequence[Any]:
+        """With the slots as this person may follow them."""
+
+        @admin.display(description="Slots taken", ordering="slots_taken")
+        def slots_shown(replica: Any) -> SafeString:
+            return slots_link(request.user, replica)
+
+        name, state, *others = super().get_list_display(request)
+        return [name, state, slots_shown, *others]
 
     @admin.display(description=in_shown_zone("Heartbeat"), ordering="heartbeat_at")
     def heartbeat(self, replica: Replica) -> SafeString:

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from unfold.contrib.filters.admin import DropdownFilter
 
-from core.display import window_shown
+from core.display import window_text
 from core.window import Window
 from execution.activity import hour_of, last_day
 from execution.models import LoadHistory
@@ -35,7 +35,7 @@ class StartedFilter(DropdownFilter):  # type: ignore[misc] # django-unfold is no
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         offered, asked, window = list(_OFFERED.items()), self.value(), self._window()
         if asked and asked not in _OFFERED and window is not None:
-            offered.append((asked, window_shown(window.start, window.end)))
+            offered.append((asked, window_text(window.start, window.end)))
         return offered
 
     def queryset(

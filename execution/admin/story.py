@@ -18,6 +18,7 @@ from core.shown_zone import in_shown_zone
 from execution.admin.badges import duration_text, status_badge
 from execution.models import LoaderExecutionLock, LoadHistory, RunStatus, Trigger
 from execution.sentences import comes_again, outcome, what_to_do
+from loaders.models import ApprovalStatus
 
 Facts = Iterable[tuple[str, Any]]
 
@@ -90,14 +91,16 @@ def _again(execution: LoadHistory, now: datetime) -> str:
     """Whether it is tried again; asks for what came after only where that matters."""
     if execution.status not in {RunStatus.FAILED, RunStatus.CANCELLED}:
         return ""
-    if not Trigger(execution.trigger).is_live or not execution.loader.enabled:
+    loader = execution.loader
+    may_run = loader.enabled and loader.approval_status == ApprovalStatus.APPROVED
+    if not Trigger(execution.trigger).is_live or not may_run:
         return ""
     live = [trigger for trigger in Trigger if trigger.is_live]
     later = LoadHistory.objects.filter(
         loader_id=execution.loader_id, trigger__in=live, start_time__gt=execution.start_time
     )
     return comes_again(
-        execution, now, is_latest=not later.exists(), due_at=execution.loader.state.next_due_at
+        execution, now, is_latest=not later.exists(), due_at=loader.state.next_due_at
     )
 
 

@@ -127,19 +127,17 @@ def _late(user: User, now: datetime) -> list[dict[str, Any]]:
 
 
 def _failures(user: User, now: datetime) -> list[dict[str, Any]]:
-    """The loaders that failed last, each with its latest failed run."""
+    """The loaders that failed last, each with the run that failed: the live one of its last
+    attempt."""
     found = _loaders(user).failed().select_related("state").defer(*_HIDDEN)
     latest = F("state__last_attempt_at").desc(nulls_last=True)
     loaders = list(found.order_by(latest, "loader_code")[:SHOWN])
-    runs = (
-        LoadHistory.objects.filter(
-            loader_id__in=[loader.loader_code for loader in loaders], status=RunStatus.FAILED
-        )
-        .exclude(trigger=Trigger.DRY_RUN)
-        .defer("source_error", "stack_trace")
-        .order_by("loader_id", "-start_time")
-        .distinct("loader_id")
-    )
+    runs = LoadHistory.objects.filter(
+        loader_id__in=[loader.loader_code for loader in loaders],
+        status=RunStatus.FAILED,
+        trigger__in=[trigger for trigger in Trigger if trigger.is_live],
+        start_time=F("loader__state__last_attempt_at"),
+    ).defer("source_error", "stack_trace")
     by_code = {run.loader_id: run for run in runs}
     return [
         {

@@ -12,7 +12,7 @@ from django.db.models import Case, Count, IntegerField, Value, When
 from accounts.object_access import reachable
 from accounts.roles import Permission, User, may
 from core.display import Tone, ago_text
-from execution.admin import locks_address, replica_badge, replicas_address, slots_meter
+from execution.admin import locks_address, replica_badge, replicas_address, slots_link
 from execution.models import LoaderExecutionLock, Replica
 from execution.source_standing import SourceStanding, with_standing
 from loaderportal.home.cards import SHOWN
@@ -45,7 +45,7 @@ def operation_context(user: User, now: datetime) -> dict[str, Any]:
         "sees_operation": True,
         "sources": [_source_row(source, now) for source in _sources(user)[:SHOWN]],
         "source_figures": list(_source_figures(user)),
-        "replicas": [_replica_row(replica, now) for replica in replicas[:SHOWN]],
+        "replicas": [_replica_row(user, replica, now) for replica in replicas[:SHOWN]],
         "replica_figures": list(_replica_figures(user, replicas)),
     }
 
@@ -91,13 +91,12 @@ def _source_figures(user: User) -> Iterable[Figure]:
 _STANDING_TONES = {SourceStanding.HELD: Tone.BAD, SourceStanding.FAILING: Tone.WAITING}
 
 
-def _replica_row(replica: Any, now: datetime) -> dict[str, Any]:
+def _replica_row(user: User, replica: Any, now: datetime) -> dict[str, Any]:
     return {
         "replica": replica,
         "state": replica_badge(replica),
-        "slots": slots_meter(replica),
+        "slots": slots_link(user, replica),
         "heartbeat": ago_text(replica.heartbeat_at, now),
-        "address": locks_address(state="active", replica_name=replica.name),
     }
 
 

@@ -10,9 +10,10 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
 from core.display import instant_text
+from core.keyring import DecryptionError
 from loaders.changes import settings_of, sql_of
 from loaders.models import Decision, Loader, LoaderVersion
-from loaders.services import get_version, show_sql
+from loaders.services import get_version, show_both
 from loaders.side_by_side import side_by_side
 
 
@@ -41,7 +42,10 @@ def comparison_page(
         "error": error,
     }
     if numbers and not error:
-        shown |= _differences(request, loader, *numbers)
+        try:
+            shown |= _differences(request, loader, *numbers)
+        except DecryptionError as damaged:
+            shown["error"] = damaged.message
     return TemplateResponse(request, "console/comparison.html", {**context, **shown})
 
 
@@ -81,7 +85,7 @@ def _before(versions: Sequence[LoaderVersion], number: int) -> int | None:
 
 def _differences(request: HttpRequest, loader: Loader, before: int, now: int) -> dict[str, Any]:
     earlier, later = (get_version(loader, number).definition for number in (before, now))
-    with_sql = show_sql(user=request.user, loader_code=loader.loader_code)
+    with_sql = show_both(user=request.user, loader=loader, numbers=(before, now))
     settings = settings_of(later, earlier, with_source=with_sql)
     found: dict[str, Any] = {
         "with_sql": with_sql,

@@ -42,7 +42,7 @@ from loaders.admin.inbox import (
     with_last_approved,
 )
 from loaders.changes import settings_of, sql_of
-from loaders.models import Decision, EvidencePack, Loader, LoaderVersion
+from loaders.models import Decision, EvidencePack, EvidenceStatus, Loader, LoaderVersion
 from loaders.services import (
     approve,
     decision_text,
@@ -219,7 +219,7 @@ class LoaderVersionAdmin(PortalModelAdmin):
             raise Http404
         is_decided = version.decision != Decision.PENDING
         pack = EvidencePack.objects.filter(version=version).first()
-        is_complete = "gathering" in request.GET and pack and pack.findings() is not None
+        is_complete = "gathering" in request.GET and pack and pack.status == EvidenceStatus.FINISHED
         if not is_decided and not is_complete:
             return HttpResponse(status=HTTPStatus.NO_CONTENT)
         context = {

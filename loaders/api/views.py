@@ -264,7 +264,8 @@ class VersionDiff(Endpoint):
         before, now = (
             services.get_version(loader, numbers[name]).definition for name in ("from", "to")
         )
-        shown = services.show_sql(user=request.user, loader_code=code)
+        compared = (numbers["from"], numbers["to"])
+        shown = services.show_both(user=request.user, loader=loader, numbers=compared)
         settings = settings_of(now, before, with_source=shown)
         answer: dict[str, Any] = {**numbers, "changes": [one for one in settings if one.changed]}
         if shown:

@@ -42,7 +42,7 @@ from loaders.services.teams import set_teams
 from loaders.services.testing import inspect_source, keep_verdict, try_source
 from loaders.services.validating import validate_draft
 from loaders.services.versions import copy_loader, get_version, restore_version
-from loaders.services.viewing import show_sql
+from loaders.services.viewing import show_both, show_sql
 from loaders.services.watermark import move_watermark
 
 __all__ = [
@@ -87,6 +87,7 @@ __all__ = [
     "restore_version",
     "set_log_level",
     "set_teams",
+    "show_both",
     "show_sql",
     "submit",
     "switch_many",

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from execution.heartbeat import Heartbeat
 from execution.models import LoaderExecutionLock, LoadHistory, RunStatus
-from loaders.models import ApprovalStatus, LoadStatus
+from loaders.models import ApprovalStatus, Loader, LoaderState, LoadStatus
 from tests.support.place import Place, client_of
 
 pytestmark = pytest.mark.django_db
@@ -92,6 +92,40 @@ def test_a_failure_says_when_it_comes_again_and_what_to_do(place: Place) -> None
     state.next_due_at = None
     state.save()
     assert "waits until somebody mends or runs it" in page(place).content.decode()
+
+
+def test_no_retry_is_promised_of_a_loader_that_may_not_run(place: Place) -> None:
+    LoaderState.objects.update(next_due_at=timezone.now() - timedelta(minutes=1))
+    loader = Loader.objects.filter(pk=place.loader.pk)
+    loader.update(enabled=True)
+    assert "It is due again" in page(place).content.decode()
+    loader.update(approval_status=ApprovalStatus.DRAFT)
+    assert "It is due again" not in page(place).content.decode()
+
+
+def test_a_released_lock_tells_until_when_it_was_held(place: Place) -> None:
+    LoaderExecutionLock.objects.update(released=True, released_at=timezone.now())
+    address = reverse("admin:execution_loaderexecutionlock_changelist") + "?state=released"
+    text = client_of(place.people.operator).get(address).content.decode()
+    assert "until <time " in text
+
+
+@pytest.mark.parametrize("asked", ["0001-01-01T00", "9999-12-31T22", "2026-01-31T10"])
+def test_an_hour_of_the_filter_is_one_of_utc_in_every_zone(place: Place, asked: str) -> None:
+    client = client_of(place.people.operator)
+    address = reverse("admin:execution_loadhistory_changelist")
+    for zone in ("Pacific/Honolulu", "Pacific/Auckland"):
+        client.post("/admin/time-zone/", {"zone": zone})
+        answer = client.get(f"{address}?started={asked}")
+        assert answer.status_code == 200
+        assert asked[-8:].replace("T", " ") in answer.content.decode()
+
+
+def test_nul_in_an_address_of_the_console_is_refused(place: Place) -> None:
+    client = client_of(place.people.operator)
+    for name in ("execution_loaderexecutionlock", "execution_loadhistory"):
+        address = reverse(f"admin:{name}_changelist")
+        assert client.get(f"{address}?source=%00").status_code == 400
 
 
 def test_a_window_can_be_asked_for_again_as_a_backfill_where_that_is_allowed(place: Place) -> None:

@@ -72,7 +72,7 @@ def test_the_source_stops_a_query_at_its_time_limit(source: Source) -> None:
     assert 0.9 < time.monotonic() - started < 4
     assert isinstance(caught.value, TransientError)
     assert_leaks_nothing(caught.value, "SELECT")
-    assert not source.running()
+    assert eventually(lambda: not source.running())
 
 
 def test_a_query_cancelled_at_the_source_is_not_tried_again(postgres: Source) -> None:
