@@ -56,6 +56,7 @@ from tests.support.commands import manage
 from tests.support.people import person
 from tests.support.replica import wait_until
 from tests.support.scenes import HOUR, START, Role, Scene
+from tests.support.waiting import somebody_waits
 
 ONE_WINDOW: dict[str, Any] = {"to_time": START + 6 * HOUR}
 
@@ -82,15 +83,6 @@ def at_once(*acts: Callable[[], Any]) -> list[str]:
 
     with ThreadPoolExecutor(len(acts)) as pool:
         return sorted(pool.map(one, acts))
-
-
-def somebody_waits() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
-            "AND datname = current_database()"
-        )
-        return bool(cursor.fetchone()[0])
 
 
 def test_of_ten_equal_submits_at_once_one_makes_a_job(scene: Scene) -> None:

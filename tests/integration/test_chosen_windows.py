@@ -28,6 +28,7 @@ from loaders.policies import PurgeStrategy
 from tests.servers import SourceServer
 from tests.support.replica import wait_until
 from tests.support.scenes import HOUR, START, Scene, add_orders, lock_id_of
+from tests.support.waiting import somebody_waits
 
 FIRST = Window(START, START + 2 * HOUR)
 LOADED = START + 12 * HOUR
@@ -113,15 +114,6 @@ def execute(history: LoadHistory) -> str:
         return history.status
     finally:
         connection.close()
-
-
-def somebody_waits() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
-            "AND datname = current_database()"
-        )
-        return bool(cursor.fetchone()[0])
 
 
 def test_no_two_runs_over_one_stretch_of_time(scene: Scene) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 
 import pytest
@@ -13,6 +12,8 @@ from loaders.exceptions import ValidationFailedError
 from loaders.models import Loader, SourceDatabase
 from tests.support.definitions import make_draft, make_source
 from tests.support.people import People
+from tests.support.replica import wait_until
+from tests.support.waiting import somebody_waits
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 
@@ -48,23 +49,8 @@ def loser_of(act: Callable[[], object]) -> ValidationFailedError:
     with transaction.atomic():
         act()
         thread.start()
-        wait_until_somebody_waits()
+        wait_until(somebody_waits, seconds=20, what="the second has passed its checks and waits")
     thread.join()
     (error,) = errors
     assert isinstance(error, ValidationFailedError), repr(error)
     return error
-
-
-def wait_until_somebody_waits() -> None:
-    """Until the other session has passed its checks and waits for this one's unique key."""
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid IN "
-                "(SELECT pid FROM pg_stat_activity WHERE datname = current_database())"
-            )
-            if cursor.fetchone() != (0,):
-                return
-        time.sleep(0.02)
-    raise AssertionError("the second session never came to wait")

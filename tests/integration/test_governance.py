@@ -310,4 +310,4 @@ def test_five_thousand_loaders_take_a_handful_of_queries_and_a_moment(
         took = time.monotonic() - began
     assert report.by_severity[Severity.WARNING] > 10_000
     assert report.by_rule[Rule.APPROVED_BY_SAME_PAIR] == 1
-    assert took < 6
+    assert took < 20  # one second on an idle machine
