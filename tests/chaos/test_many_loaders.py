@@ -24,7 +24,7 @@ from tests.support.scenes import Scene, make_loader, make_source, order_sql
 
 IS_FULL = os.environ.get("LOADERPORTAL_TEST_FULL") == "1"
 LOADERS = 1000 if IS_FULL else 60
-SECONDS = 300 if IS_FULL else 24
+SECONDS = 300 if IS_FULL else 20
 INTERVAL = 120 if IS_FULL else 8
 """Seconds between the runs of a loader: about eight runs a second."""
 HANGING, FAILING, DOWN = 5, 10, 10

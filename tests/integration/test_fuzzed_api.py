@@ -1,7 +1,7 @@
 """Schemathesis, with all of its checks, over every operation of the API.
 
 `make test` sends, as an administrator, the document's examples, what its bounds ask for (of more
-than 20 requests an operation every fifth) and five at random an operation, for which there is
+than 10 requests an operation every fifth) and five at random an operation, for which there is
 time; `make test-full` all of it and a thousand at random, as each role.
 """
 
@@ -27,7 +27,7 @@ from tests.support.place import Place
 
 IS_FULL = os.environ.get("LOADERPORTAL_TEST_FULL") == "1"
 EXAMPLES = 1000 if IS_FULL else 5
-THINS_AFTER = 10**6 if IS_FULL else 20
+THINS_AFTER = 10**6 if IS_FULL else 10
 ROLES = list(Role) if IS_FULL else [Role.ADMIN]
 PATHS = sorted(
     f"/{template_of(str(pattern.pattern))}"
