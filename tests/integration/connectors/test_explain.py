@@ -29,7 +29,7 @@ def test_a_plan_costs_nothing_however_long_the_query_would_run(source: Source) -
     started = time.monotonic()
     with source.connect() as connection:
         assert connection.explain(source.says.endless)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10  # the query itself would never end
 
 
 def test_an_explained_statement_holds_no_transaction(source: Source) -> None:
