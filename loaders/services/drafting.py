@@ -101,29 +101,23 @@ def _wrote_source_since_approval(user: User, loader: Loader) -> bool:
 
 def edited_by(user: User) -> Exists:
     """The same as a condition over versions, for lists: `approve` itself asks `has_edited`."""
-    approved = LoaderVersion.objects.filter(
-        loader=OuterRef(OuterRef("loader")), decision=Decision.APPROVED
-    ).order_by("-number")
-    return Exists(
-        AuditEvent.objects.filter(
-            object_type="loader",
-            object_id=OuterRef("loader__loader_code"),
-            action__in=_EDITS,
-            actor=user,
-            at__gt=Coalesce(Subquery(approved.values("decided_at")[:1]), _BEGINNING),
-        )
-    )
+    return _edited_since_approval(user, key="loader", code="loader__loader_code")
 
 
 def drafted_by(user: User) -> Exists:
     """Condition over loaders: the user wrote of the definition since its last approval."""
+    return _edited_since_approval(user, key="pk", code="loader_code")
+
+
+def _edited_since_approval(user: User, *, key: str, code: str) -> Exists:
+    """Condition over rows whose fields `key` and `code` name a loader."""
     approved = LoaderVersion.objects.filter(
-        loader=OuterRef(OuterRef("pk")), decision=Decision.APPROVED
+        loader=OuterRef(OuterRef(key)), decision=Decision.APPROVED
     ).order_by("-number")
     return Exists(
         AuditEvent.objects.filter(
             object_type="loader",
-            object_id=OuterRef("loader_code"),
+            object_id=OuterRef(code),
             action__in=_EDITS,
             actor=user,
             at__gt=Coalesce(Subquery(approved.values("decided_at")[:1]), _BEGINNING),

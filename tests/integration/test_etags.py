@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import connections, transaction
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.tokens import AccessToken
 
@@ -21,6 +21,7 @@ from tests.support.definitions import make_draft, make_source
 from tests.support.people import People
 from tests.support.replica import wait_until
 from tests.support.scenes import order_sql
+from tests.support.waiting import somebody_waits
 
 LOADER = "loaders/ORDERS"
 SOURCE = "admin/res/db-sources/SHOP"
@@ -219,17 +220,6 @@ def test_the_look_waits_for_an_edit_under_way_and_sees_it(people: People) -> Non
     other.join(10)
     assert seen[0].status_code == 412
     assert Loader.objects.get().approval_status == "DRAFT"
-
-
-def somebody_waits() -> bool:
-    """Whether a session of this database waits for a row."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid IN (SELECT l.pid "
-            "FROM pg_locks l JOIN pg_database d ON d.oid = l.database "
-            "WHERE d.datname = current_database())"
-        )
-        return bool(cursor.fetchone()[0])
 
 
 def everything() -> list[Any]:

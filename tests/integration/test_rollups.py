@@ -22,6 +22,7 @@ from tests.support.replica import wait_until
 from tests.support.rollups import rolled_up, summed
 from tests.support.scenes import HOUR, START, Scene, add_orders, order_sql
 from tests.support.signal_rows import insert, make_external, put, some_signals
+from tests.support.waiting import somebody_waits
 
 MINUTE = timedelta(minutes=1)
 FIVE_MINUTES = order_sql("POSTGRESQL").replace(
@@ -133,15 +134,9 @@ def test_of_two_commits_into_one_quarter_of_an_hour_none_is_lost(
     first.start()
     assert has_rolled_up.wait(10)
     second.start()
-    wait_until(_somebody_waits, seconds=10, what="the second waits for the first")
+    wait_until(somebody_waits, seconds=10, what="the second waits for the first")
     may_commit.set()
     first.join()
     second.join()
     assert rolled_up() == summed()
     assert sum(row[2] for row in rolled_up()) == 57
-
-
-def _somebody_waits() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        return bool(cursor.fetchone()[0])
