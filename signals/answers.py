@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
 import structlog
 from django.core.cache import caches
 from django.db import DatabaseError
@@ -118,8 +119,7 @@ def _made(query: SignalsQuery) -> bytes:
         "pointsBefore": found.before,
         "dataPoints": [dict(zip(names, row, strict=True)) for row in rows],
     }
-    text = json.dumps(body, separators=(",", ":"), allow_nan=False)
-    return gzip.compress(text.encode(), _FAST, mtime=0)
+    return gzip.compress(orjson.dumps(body), _FAST, mtime=0)
 
 
 def _seconds(end: datetime) -> int:

@@ -1,8 +1,8 @@
 """Points of a signals query as arrays of numpy (spec 8).
 
-The database gathers each column into one array, and a binary COPY brings it as a whole: a million
-numbers are one value of fixed-width elements, which numpy reads at once. Fetched as rows, each of
-them costs the driver and the server a message.
+The database gathers each column into one value, and a binary COPY brings it as a whole: a million
+numbers of fixed width, which numpy reads at once. Fetched as rows, each of them costs the driver
+and the server a message; gathered into an array of SQL, each brings its length.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 from uuid import UUID
 
@@ -33,15 +34,30 @@ _SECOND = 1_000_000
 _EPOCH_OF_POSTGRESQL = 946_684_800 * _SECOND
 
 _SIGNATURE_BYTES = 19
-_ARRAY_HEAD_BYTES = 20
-_LENGTH = ("length", ">i4")
-_ELEMENTS = {
-    "stamp": np.dtype([_LENGTH, ("element", ">i8")]),
-    "count": np.dtype([_LENGTH, ("element", ">i8")]),
-    "value": np.dtype([_LENGTH, ("element", ">f8")]),
-    "segment": np.dtype([_LENGTH, ("high", ">u8"), ("low", ">u8")]),
-}
-"""Elements of an array as the server sends them, each behind its length; none of them is null."""
+
+
+class Kind(Enum):
+    """What a column holds, by the function that writes one of it and how numpy reads that."""
+
+    STAMP = ("timestamptz_send", ">i8")
+    COUNT = ("int8send", ">i8")
+    VALUE = ("float8send", ">f8")
+    SEGMENT = ("uuid_send", ">u8")
+
+    @classmethod
+    def of(cls, name: str) -> Kind:
+        """That of a column of VALUE_NAMES."""
+        return cls.COUNT if name in COUNT_NAMES else cls.VALUE
+
+    def gathered(self, column: str) -> str:
+        """The expression of SQL for all of a column, which holds no null."""
+        return f"string_agg({self.value[0]}({column}), '')"
+
+    def read(self, gathered: memoryview | None) -> npt.NDArray[Any]:
+        """The numbers in the machine's own byte order, apart from the message; none for NULL.
+        A segment is two of them."""
+        found = np.frombuffer(gathered or b"", self.value[1])
+        return found.astype(found.dtype.newbyteorder("="))
 
 
 @dataclass(frozen=True)
@@ -96,11 +112,11 @@ def fetch_points(
     """The points of `SELECT stamp, segment, values... rest`, expressions of SQL whose parameters
     come in this order. `rest` says the order, and sees to it that there are not too many."""
     columns = [f"{stamp} AS stamp", f"{segment} AS segment"]
-    gathered = ["array_agg(stamp)", "array_agg(segment)"]
+    gathered = [Kind.STAMP.gathered("stamp"), Kind.SEGMENT.gathered("segment")]
     for name, how in zip(VALUE_NAMES, values, strict=True):
         columns.append(f"{how} AS {name}")
-        gathered.append(f"array_agg(coalesce({name}, {_none(name)}))")
-    ((stamps, codes, *found),) = fetch_arrays(
+        gathered.append(Kind.of(name).gathered(f"coalesce({name}, {_none(name)})"))
+    ((stamps, codes, *found),) = fetch_gathered(
         f"SELECT {', '.join(gathered)} FROM (SELECT {', '.join(columns)} {rest}) AS point",
         parameters,
     )
@@ -109,14 +125,11 @@ def fetch_points(
         stamps_of(stamps),
         segments,
         names,
-        {
-            name: elements(column, "count" if name in COUNT_NAMES else "value")
-            for name, column in zip(VALUE_NAMES, found, strict=True)
-        },
+        {name: Kind.of(name).read(column) for name, column in zip(VALUE_NAMES, found, strict=True)},
     )
 
 
-def fetch_arrays(statement: str, parameters: Sequence[Any]) -> Iterator[list[memoryview | None]]:
+def fetch_gathered(statement: str, parameters: Sequence[Any]) -> Iterator[list[memoryview | None]]:
     """The fields of each row as the server sends them, None for NULL; of a statement with few rows,
     each of which is a message."""
     with connection.wrap_database_errors, connection.cursor() as cursor:
@@ -134,34 +147,22 @@ def _rows(copy: Iterable[Buffer]) -> Iterator[list[memoryview | None]]:
             yield fields
 
 
-def stamps_of(array: memoryview | None) -> Whole:
-    """An array of timestamps as microseconds since 1970."""
-    stamps: Whole = elements(array, "stamp") + _EPOCH_OF_POSTGRESQL
+def stamps_of(gathered: memoryview | None) -> Whole:
+    """Timestamps as microseconds since 1970."""
+    stamps: Whole = Kind.STAMP.read(gathered) + _EPOCH_OF_POSTGRESQL
     return stamps
 
 
-def elements(array: memoryview | None, kind: str) -> npt.NDArray[Any]:
-    """The elements in the machine's own byte order, apart from the message; none for NULL."""
-    found = _raw(array, kind)["element"]
-    return found.astype(found.dtype.newbyteorder("="))
-
-
-def segments_of(array: memoryview | None) -> tuple[Numbers, list[UUID]]:
-    """For each element of an array of segment codes which one it is, and the codes."""
-    found = _raw(array, "segment")
-    high, low = (found[half].astype(np.uint64) for half in ("high", "low"))
+def segments_of(gathered: memoryview | None) -> tuple[Numbers, list[UUID]]:
+    """For each of the segment codes which one it is, and the codes."""
+    found = Kind.SEGMENT.read(gathered).reshape(-1, 2)
+    high, low = found.T
     # Half a code tells codes apart in a fraction of the time; it need not, so that is looked at.
     _, at, numbers = np.unique(high, return_index=True, return_inverse=True)
     if (low[at][numbers] == low).all():
         return numbers, [_code(high[n], low[n]) for n in at]
-    codes, numbers = np.unique(np.stack([high, low], axis=1), axis=0, return_inverse=True)
+    codes, numbers = np.unique(found, axis=0, return_inverse=True)
     return numbers, [_code(*code) for code in codes]
-
-
-def _raw(array: memoryview | None, kind: str) -> npt.NDArray[np.void]:
-    if array is None:
-        return np.empty(0, _ELEMENTS[kind])
-    return np.frombuffer(array, _ELEMENTS[kind], offset=_ARRAY_HEAD_BYTES)
 
 
 def _fields(row: memoryview, at: int) -> Iterator[memoryview | None]:

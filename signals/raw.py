@@ -15,17 +15,19 @@ from core.window import Window
 from signals.points import (
     NO_VALUE,
     VALUE_NAMES,
+    Kind,
     Numbers,
     Points,
-    elements,
-    fetch_arrays,
+    fetch_gathered,
     fetch_points,
     segments_of,
     stamps_of,
 )
 from signals.reduction import Line, ReducedBy, reduce
 
-_BLOCK = timedelta(hours=1)
+_BLOCKS = 128
+"""A range is split in so many to look for its extremes: grouped by the hour, it takes longer."""
+
 _AT = "load_time_stamp, segment_code"
 
 
@@ -93,14 +95,15 @@ class RawSignals:
     def _lines(self, value: str) -> tuple[list[UUID], list[Line]]:
         """What is drawn of each segment."""
         codes, lines = [], []
-        for code, stamps, values in fetch_arrays(
-            "SELECT segment_code, array_agg(load_time_stamp), "
-            f"array_agg(coalesce({value}, {NO_VALUE})) {self._from} GROUP BY segment_code",
+        known = f"coalesce({value}, {NO_VALUE})"
+        for code, stamps, values in fetch_gathered(
+            f"SELECT segment_code, {Kind.STAMP.gathered('load_time_stamp')}, "
+            f"{Kind.VALUE.gathered(known)} {self._from} GROUP BY segment_code",
             self._parameters,
         ):
             assert code is not None
             codes.append(UUID(bytes=bytes(code)))
-            lines.append(Line.of(stamps_of(stamps), elements(values, "value"))[0])
+            lines.append(Line.of(stamps_of(stamps), Kind.VALUE.read(values))[0])
         return codes, lines
 
     def _extremes(self, names: Sequence[str], most: int) -> tuple[Any, Numbers, list[UUID]]:
@@ -110,21 +113,24 @@ class RawSignals:
         sides = [(name, how, order) for name in names for how, order in _SIDES][:most]
         if not sides:
             return stamps_of(None), *segments_of(None)
+        block = max(self.window.duration / _BLOCKS, timedelta.resolution)
+        of_block = f"{self._from} AND load_time_stamp >= since AND load_time_stamp < since + %s"
         found = " UNION ALL ".join(
             f"(SELECT {_AT} FROM (SELECT since FROM block WHERE {how}_{name} IS NOT NULL "
             f"ORDER BY {how}_{name} {order}, since LIMIT 1) AS the "
-            f"CROSS JOIN LATERAL (SELECT {_AT} {self._from} AND load_time_stamp >= the.since "
-            f"AND load_time_stamp < the.since + %s ORDER BY {name} {order} NULLS LAST, {_AT} "
-            "LIMIT 1) AS one)"
+            f"CROSS JOIN LATERAL (SELECT {_AT} {of_block} "
+            f"ORDER BY {name} {order} NULLS LAST, {_AT} LIMIT 1) AS one)"
             for name, how, order in sides
         )
         totals = ", ".join(f"{how}({name}) AS {how}_{name}" for name, how, _ in sides)
-        ((stamps, segments),) = fetch_arrays(
-            f"WITH block AS MATERIALIZED (SELECT date_bin(%s, load_time_stamp, %s) AS since, "
-            f"{totals} {self._from} GROUP BY 1) SELECT array_agg(load_time_stamp), "
-            f"array_agg(segment_code) FROM (SELECT DISTINCT {_AT} FROM ({found}) AS each) AS once",
-            [_BLOCK, self.window.start, *self._parameters]
-            + len(sides) * [*self._parameters, _BLOCK],
+        ((stamps, segments),) = fetch_gathered(
+            "WITH block AS MATERIALIZED (SELECT * FROM generate_series(%s, %s, %s) AS since "
+            f"CROSS JOIN LATERAL (SELECT {totals} {of_block}) AS total) "
+            f"SELECT {Kind.STAMP.gathered('load_time_stamp')}, "
+            f"{Kind.SEGMENT.gathered('segment_code')} "
+            f"FROM (SELECT DISTINCT {_AT} FROM ({found}) AS each) AS once",
+            [self.window.start, self.window.end, block]
+            + (1 + len(sides)) * [*self._parameters, block],
         )
         return stamps_of(stamps), *segments_of(segments)
 

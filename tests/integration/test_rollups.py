@@ -14,7 +14,7 @@ from execution.models import RunStatus
 from loaders.models import LoaderState
 from loaders.policies import PurgeStrategy
 from signals.models import OutputVersion
-from signals.rollups import rebuild, rebuild_edges, rebuild_inner
+from signals.rollups import TOTALS, rebuild, rebuild_edges, rebuild_inner
 from tests.portal_database import PortalDatabase
 from tests.servers import SourceServer
 from tests.support.outputs import change_the_source, loaded_scene, reload, restore
@@ -140,3 +140,11 @@ def test_of_two_commits_into_one_quarter_of_an_hour_none_is_lost(
     second.join()
     assert rolled_up() == summed()
     assert sum(row[2] for row in rolled_up()) == 57
+
+
+def test_the_key_of_rollups_carries_every_total(db: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_get_indexdef('signals.signals_rollup_pkey'::regclass)")
+        ((definition,),) = cursor.fetchall()
+    carried = definition.partition("INCLUDE (")[2].rstrip(")").split(", ")
+    assert set(carried) == set(TOTALS)
