@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from accounts.roles import Permission
 from core.api.operations import Operation
-from core.api.serializers import Parameters
+from core.api.serializers import Parameters, SeveralIdsField
 from core.api.views import Endpoint
 from loaders.exceptions import LoaderNotFoundError
 from loaders.services import get_loader
@@ -34,7 +34,7 @@ class ExportParameters(RangeParameters):
     """Parameters of a download."""
 
     loader_code = serializers.CharField(max_length=64)
-    segment_code = serializers.UUIDField(required=False)
+    segment_code = SeveralIdsField(required=False)
     format = serializers.ChoiceField(choices=[f.value for f in FileFormat])
 
 
@@ -132,7 +132,7 @@ class SignalsExport(Endpoint):
             user=request.user,
             loader=loader,
             window=epoch_window(self.asked["from_epoch"], self.asked["to_epoch"]),
-            segment_code=self.asked.get("segment_code"),
+            segments=tuple(self.asked.get("segment_code", ())),
             file_format=FileFormat(self.asked["format"]),
         )
         disposition = f'attachment; filename="{download.file_name}"'

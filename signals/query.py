@@ -16,13 +16,13 @@ from loaders.models import Loader
 from signals.buckets import Bucket, Buckets
 from signals.exceptions import QueryInvalidError, QueryTimeoutError
 from signals.points import VALUE_NAMES, Points
+from signals.ranges import check_segments
 from signals.raw import RawSignals
 from signals.reduction import ReducedBy, reduce_points
 from signals.rollups import signals_within
 
 MOST_POINTS = 100_000
 DEFAULT_LIMIT = 10_000
-MOST_SEGMENTS = 20
 LONGEST_RANGE = timedelta(days=20 * 366)
 
 MOST_REDUCED = 2_000_000
@@ -72,8 +72,7 @@ class SignalsQuery:
             raise QueryInvalidError("The range is longer than 20 years: ask for less.")
         if not 1 <= self.limit <= MOST_POINTS:
             raise QueryInvalidError(f"limit must lie between 1 and {MOST_POINTS}.")
-        if len(self.segments) > MOST_SEGMENTS:
-            raise QueryInvalidError(f"Name at most {MOST_SEGMENTS} segmentCodes at a time.")
+        check_segments(self.segments)
         if self.by_segment and not self.segments:
             raise QueryInvalidError("groupBy=segment needs the segmentCodes that it is meant for.")
         if self.aggregation is Aggregation.RAW and self.bucket is not None:

@@ -50,19 +50,19 @@ class Batch:
 
 @dataclass(frozen=True)
 class Selection:
-    """Which signals are asked for; `segment_code` None means those of all segments."""
+    """Which signals are asked for; without `segments`, those of all."""
 
     loader_code: str
     window: Window
-    segment_code: UUID | None = None
+    segments: Sequence[UUID] = ()
 
     @property
     def condition(self) -> tuple[str, list[Any]]:
         """For a WHERE, with its parameters."""
         parameters: list[Any] = [self.loader_code, self.window.start, self.window.end]
-        if self.segment_code is None:
+        if not self.segments:
             return _CONDITION, parameters
-        return f"{_CONDITION} AND segment_code = %s", [*parameters, self.segment_code]
+        return f"{_CONDITION} AND segment_code = ANY(%s)", [*parameters, list(self.segments)]
 
 
 def count_up_to(session: psycopg.Connection[Any], selection: Selection, most: int) -> int:

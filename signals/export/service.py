@@ -7,7 +7,7 @@ pause. It has a database session of its own, which ends with it however it ends.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from enum import StrEnum
 from importlib import import_module
@@ -25,6 +25,7 @@ from loaders.models import Loader
 from loaders.services import require_on
 from signals.exceptions import ExportBusyError, ExportCutShortError, ExportTooLargeError
 from signals.export.rows import Batch, Selection, count_up_to, read_batches
+from signals.ranges import check_segments
 
 MOST_ROWS = 5_000_000
 MOST_SECONDS = 600
@@ -85,8 +86,8 @@ class _Reading:
         count = count_up_to(session, self._selection, MOST_ROWS)
         if count > MOST_ROWS:
             raise ExportTooLargeError(
-                f"There are more than {MOST_ROWS:,} signals: ask for less time or one segmentCode, "
-                "and for the rest in further downloads."
+                f"There are more than {MOST_ROWS:,} signals: ask for less time or fewer "
+                "segmentCodes, and for the rest in further downloads."
             )
         return count
 
@@ -151,16 +152,18 @@ def export_signals(
     user: User,
     loader: Loader,
     window: Window,
-    segment_code: UUID | None = None,
+    segments: Sequence[UUID] = (),
     file_format: FileFormat,
 ) -> Download:
-    """A file of the loader's signals in the window, of one segment combination or all of them.
+    """A file of the loader's signals in the window, of some segment combinations or (none) of all.
 
-    Raises PermissionDeniedError, LoaderNotFoundError, ExportTooLargeError, ExportBusyError. What
+    Raises PermissionDeniedError, LoaderNotFoundError, QueryInvalidError for too many segments,
+    ExportTooLargeError, ExportBusyError. What
     is iterated over raises ExportCutShortError after MOST_SECONDS.
     """
     require_on(user, Permission.VIEW, loader)
-    selection = Selection(loader.loader_code, window, segment_code)
+    check_segments(segments)
+    selection = Selection(loader.loader_code, window, segments)
     reading = _Reading(selection)
     asked = _facts(selection, file_format)
     with ExitStack() as on_error:
@@ -179,11 +182,10 @@ def export_signals(
 
 
 def _facts(selection: Selection, file_format: FileFormat) -> dict[str, Any]:
-    code = selection.segment_code
     return {
         "from": selection.window.start.isoformat(),
         "to": selection.window.end.isoformat(),
-        "segmentCode": None if code is None else str(code),
+        "segmentCodes": [str(code) for code in selection.segments],
         "format": str(file_format),
     }
 

@@ -144,7 +144,7 @@ VICTIMS: dict[str, Callable[[ReplicaProcess], int | None]] = {
 }
 
 
-SHORT = ["an idle exec worker", "the exec monitor", "the exec cluster"]
+SHORT = ["an idle exec worker", "the exec cluster"]
 """The others are killed by the chaos suite, and all of them one by one in the full form."""
 
 IN_MID_RUN = {"a busy exec worker", "the exec cluster"}
@@ -208,16 +208,3 @@ def test_a_new_start_goes_on_after_kill_9_of_the_whole_replica(
         wait_until(has_finished, seconds=120, what="the catch-up ends")
         assert process.stop() == 0
     check(scene.server)
-
-
-def test_a_drained_replica_finishes_its_runs_and_leaves_nothing(
-    scene: Scene, committed_db: PortalDatabase, tmp_path: Path
-) -> None:
-    with replica(committed_db, tmp_path / "replica.log") as process:
-        wait_until(lambda: progress() > 0.1, seconds=60, what="the catch-up begins")
-        below = descendants_of(process.pid)
-        assert process.stop() == 0
-    assert not any(map(is_running, below))
-    assert not Replica.objects.exists()
-    assert not LoadHistory.objects.filter(status__in=["FAILED", "CANCELLED"]).exists()
-    assert not LoaderExecutionLock.objects.active().filter(claimed_at__isnull=False).exists()

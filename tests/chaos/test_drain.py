@@ -68,6 +68,7 @@ def test_a_drain_ends_every_run_one_way_or_the_other_and_nothing_is_lost(
         below = descendants_of(process.pid)
         assert process.stop(seconds=60) == 0
     assert not any(map(is_running, below))
+    assert not Replica.objects.exists()
     assert statuses("SHORT") == ["SUCCESS"] * 5
     assert statuses("LONG") == ["CANCELLED"] * 5
     assert not LoaderExecutionLock.objects.active().exists()

@@ -14,6 +14,7 @@ from rest_framework.test import APIClient
 from rest_framework_simplejwt.tokens import AccessToken
 
 from audit.models import AuditEvent
+from core.ids import uuid7
 from signals.export import rows, service
 from signals.export.csv_form import iso
 from signals.models import SegmentDescription
@@ -71,6 +72,11 @@ def content_of(answer: Any) -> bytes:
     return content
 
 
+def lines_of(content: bytes) -> list[list[str]]:
+    """Cells of a CSV file, without its header."""
+    return list(csv.reader(io.StringIO(content.decode(), newline="")))[1:]
+
+
 def test_what_is_downloaded_is_what_stands(people: People, monkeypatch: Any) -> None:
     monkeypatch.setattr(rows, "BATCH", 7)
     answer = ask(people.viewer, format="csv")
@@ -121,14 +127,14 @@ def test_no_cell_of_text_begins_as_a_formula_does(people: People) -> None:
     text = content_of(ask(people.viewer, format="csv")).decode()
     assert text.startswith("loader_code,load_time_stamp,segment_code,description,segment_1,")
     assert text.endswith("\r\n")
-    lines = list(csv.reader(io.StringIO(text, newline="")))
-    cells = [cell for line in lines[1:] for cell in line[3:14]]
+    lines = lines_of(text.encode())
+    cells = [cell for line in lines for cell in line[3:14]]
     assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
     assert "'=Plain" in cells
-    assert -0.5 in {float(line[19]) for line in lines[1:] if line[19]}
+    assert -0.5 in {float(line[19]) for line in lines if line[19]}
 
 
-def test_one_segment_and_a_part_of_the_time_are_downloaded_alone(people: People) -> None:
+def test_some_segments_and_a_part_of_the_time_are_downloaded_alone(people: People) -> None:
     code = segment_code([b"plain", *[None] * 9])
     wanted = {"fromEpoch": FIRST + 1500, "toEpoch": FIRST + 1620, "segmentCode": code}
     found = content_of(ask(people.viewer, format="csv", **wanted)).decode().splitlines()
@@ -136,6 +142,14 @@ def test_one_segment_and_a_part_of_the_time_are_downloaded_alone(people: People)
         "2026-01-01T00:25:00Z",
         "2026-01-01T00:26:00Z",
     ]
+    every = lines_of(content_of(ask(people.viewer, format="csv")))
+    two = sorted({str(code), min({line[2] for line in every} - {str(code)})})
+    chosen = lines_of(content_of(ask(people.viewer, format="csv", segmentCode=two)))
+    assert chosen == [line for line in every if line[2] in two]
+    table = content_of(ask(people.viewer, format="parquet", segmentCode=two))
+    assert pq.read_table(io.BytesIO(table)).num_rows == len(chosen) > 2
+    told = AuditEvent.objects.filter(action="signals.export").latest("pk")
+    assert told.after["segmentCodes"] == two
     empty = content_of(ask(people.viewer, format="parquet", toEpoch=FIRST + 1, fromEpoch=FIRST - 1))
     assert pq.read_table(io.BytesIO(empty)).num_rows == 1
 
@@ -190,6 +204,7 @@ def test_what_can_not_be_downloaded_is_refused_saying_what_to_do(
         {"format": "csv", "toEpoch": FIRST},
         {"format": "csv", "toEpoch": 10**18},
         {"format": "csv", "segmentCode": "x"},
+        {"format": "csv", "segmentCode": [str(uuid7()) for _ in range(21)]},
         {"format": "csv", "bucket": "1h"},
     ):
         answer = ask(people.viewer, **parameters)

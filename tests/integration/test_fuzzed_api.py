@@ -1,8 +1,8 @@
 """Schemathesis, with all of its checks, over every operation of the API.
 
 `make test` sends, as an administrator, the document's examples, what its bounds ask for (of more
-than 10 requests an operation every fifth) and five at random an operation, for which there is
-time; `make test-full` all of it and a thousand at random, as each role.
+than 10 requests an operation every fifth) and a hundred at random an operation; `make test-full`
+all of it and a thousand at random, as each role.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.support.fuzzing import Known, fuzz, requests_of_one_transaction
 from tests.support.place import Place
 
 IS_FULL = os.environ.get("LOADERPORTAL_TEST_FULL") == "1"
-EXAMPLES = 1000 if IS_FULL else 5
+EXAMPLES = 1000 if IS_FULL else 100
 THINS_AFTER = 10**6 if IS_FULL else 10
 ROLES = list(Role) if IS_FULL else [Role.ADMIN]
 PATHS = sorted(

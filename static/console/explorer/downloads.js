@@ -10,9 +10,9 @@ export function fillDownloads(root, exportAddress, state, plan) {
       fromEpoch: plan.from,
       toEpoch: plan.to,
     });
-    if (state.segments.length === 1) asked.set("segmentCode", state.segments[0]);
+    for (const code of state.segments) asked.append("segmentCode", code);
     asked.set("format", link.dataset.format);
-    link.title = text(state.segments.length === 1 ? "downloadSegment" : "downloadAll");
+    link.title = text(state.segments.length ? "downloadSegments" : "downloadAll");
     link.href = `${exportAddress}?${asked}`;
   }
 }

@@ -71,6 +71,8 @@ def test_a_viewer_explores_a_loader_from_its_search_to_the_runs_that_loaded_a_pa
     page.locator("#explorer-segments [role=option] >> text=<b>app</b>").click()
     page.wait_for_selector('#explorer[data-points="48"]')
     assert viewer.text("#explorer-legend").split("\n") == ["Sold on the web", "Riyadh / <b>app</b>"]
+    file = page.locator("#explorer [data-format=csv]")
+    assert (file.get_attribute("href") or "").count("&segmentCode=") == 2
 
     page.select_option("#explorer-aggregation", "max")
     page.select_option("#explorer-bucket", "1d")
