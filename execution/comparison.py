@@ -32,6 +32,9 @@ class Fault(StrEnum):
     COUNT = "COUNT"
     """Coverage counts another number of signals than stand there."""
 
+    TOTALS = "TOTALS"
+    """Totals by quarter of an hour are not those of the signals that stand there."""
+
     NOT_JUDGED = "NOT_JUDGED"
     """It was loaded before the oldest execution that is kept: nothing tells how."""
 
@@ -51,6 +54,7 @@ _LABELS = {
     Fault.SIGNALS_UNKNOWN: "Signals of no execution",
     Fault.STATE: "Another state",
     Fault.COUNT: "Another count",
+    Fault.TOTALS: "Other totals",
     Fault.NOT_JUDGED: "Older than the executions",
 }
 

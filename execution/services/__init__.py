@@ -11,6 +11,7 @@ from execution.services.failure import record_failure
 from execution.services.outputs import restore_output
 from execution.services.reaping import reap_expired, release_replica
 from execution.services.runs import run_now
+from execution.services.totals_check import verify_totals
 from execution.services.trials import get_trial, request_trial, shows_data
 from execution.services.verification import PartVerified, verify_coverage
 from execution.services.waiving import get_waiver, waive_gaps, withdraw_waiver
@@ -40,6 +41,7 @@ __all__ = [
     "shows_data",
     "take",
     "verify_coverage",
+    "verify_totals",
     "waive_gaps",
     "withdraw_waiver",
     "worst_of_each",

@@ -14,12 +14,11 @@ from accounts.commands import Act, Answer, Call, ExitCode, table
 from accounts.roles import Permission, User, require
 from core.display import number_text, span_text, window_text
 from execution.comparison import Difference
-from execution.services import PartVerified, read_coverage, verify_coverage
+from execution.services import PartVerified, read_coverage, verify_coverage, verify_totals
 from execution.services.coverage_reading import CoverageReading
 from loaderportal.commands.naming import loader_of
 from loaders.exceptions import ValidationFailedError
 from loaders.models import Loader
-from loaders.policies import LoaderKind
 
 MOST_TOLD = 1000
 """Differences that are listed; all are counted."""
@@ -85,7 +84,7 @@ def _loaders(call: Call) -> Iterator[Loader]:
     if not call.options["all"]:
         yield loader_of(call)
         return
-    every = Loader.objects.visible_to(call.user).filter(archived_at=None, kind=LoaderKind.SQL)
+    every = Loader.objects.visible_to(call.user).filter(archived_at=None)
     yield from every.select_related("state", "source_database").iterator()
 
 
@@ -153,13 +152,14 @@ def _verify(call: Call, loaders: Sequence[Loader]) -> Answer:
 
 
 def _parts(user: User, call: Call, loader: Loader) -> Iterator[PartVerified]:
-    return verify_coverage(
-        user=user,
-        loader=loader,
-        start=call.options["from_time"],
-        end=call.options["to_time"],
-        repair=call.options["repair"],
-    )
+    for verify in (verify_coverage, verify_totals):
+        yield from verify(
+            user=user,
+            loader=loader,
+            start=call.options["from_time"],
+            end=call.options["to_time"],
+            repair=call.options["repair"],
+        )
 
 
 def _member(code: str, one: Difference) -> dict[str, Any]:

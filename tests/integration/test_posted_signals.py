@@ -16,7 +16,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 from audit.models import AuditEvent, LoaderEvent
 from core.window import Window
 from execution.models import CoverageInterval, LoadHistory, RunStatus, Trigger
-from execution.services import verify_coverage
+from execution.services import verify_coverage, verify_totals
 from loaders import services
 from loaders.models import Loader, LoaderState
 from signals.models import LoaderSegment, SegmentCombination, SignalsHistory
@@ -180,9 +180,12 @@ def test_what_was_posted_is_shown_as_what_was_run_is(
 
 
 def assert_verified(people: People) -> None:
-    """Coverage says what follows from executions and signals."""
+    """Coverage says what follows from executions and signals, and totals what the signals say."""
     loader = Loader.objects.get(loader_code="POSTED")
-    parts = list(verify_coverage(user=people.admin, loader=loader))
+    parts = [
+        *verify_coverage(user=people.admin, loader=loader),
+        *verify_totals(user=people.admin, loader=loader),
+    ]
     assert [one for part in parts for one in part.differences if one.fault.is_wrong] == []
 
 

@@ -15,6 +15,7 @@ from execution.services.coverage import update_coverage
 from loaders.models import Loader, LoaderState
 from loaders.policies import PurgeStrategy
 from signals.partitions import ensure_partitions
+from signals.rollups import rebuild
 from tests.support.coverage import hour, hours, rows
 from tests.support.scenes import START
 
@@ -50,6 +51,7 @@ class ByHand:
             if moves_to is not None:
                 state.last_load_timestamp = hour(moves_to)
                 state.save()
+            rebuild(loader_code=self.loader.loader_code, window=hours(first, last))
         return history
 
     def fail(self, first: float, last: float) -> LoadHistory:
