@@ -24,13 +24,13 @@ from core.display import number_text, time_shown, window_shown
 from core.shown_zone import in_shown_zone
 from execution.admin.badges import duration_text, status_badge
 from execution.admin.links import loader_link
+from execution.admin.source_filter import ExecutionSourceFilter
 from execution.admin.started_filter import StartedFilter
 from execution.admin.story import details, story
 from execution.admin.trials import trial_context
 from execution.admin.window_filter import WindowFilter
 from execution.models import LoadHistory, RunStatus
 from execution.services import request_cancel
-from loaders.models import SourceDatabase
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -59,23 +59,6 @@ class StatusFilter(admin.SimpleListFilter):
         return queryset if condition is None else queryset.filter(condition)
 
 
-class SourceFilter(admin.SimpleListFilter):
-    """Sources by their code. A run keeps its source's code, and to look for all codes among a
-    million runs takes long, so the sources of today are offered."""
-
-    title = "source database"
-    parameter_name = "source_db_code"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        codes = SourceDatabase.objects.visible_to(request.user).values_list("db_code", flat=True)
-        return [(code, code) for code in codes.order_by("db_code")]
-
-    def queryset(
-        self, request: HttpRequest, queryset: QuerySet[LoadHistory]
-    ) -> QuerySet[LoadHistory]:
-        return queryset if self.value() is None else queryset.filter(source_db_code=self.value())
-
-
 def _may_be_cancelled(_: User, execution: LoadHistory) -> str:
     return "" if execution.status == RunStatus.RUNNING else "It has ended."
 
@@ -102,7 +85,7 @@ class ExecutionAdmin(ActionPageAdmin):
         StartedFilter,
         WindowFilter,
         "trigger",
-        SourceFilter,
+        ExecutionSourceFilter,
         ("loader", SearchedFilter),
     )
     list_filter_submit = True

@@ -19,9 +19,9 @@ from accounts.roles import Permission
 from core.display import NOTHING, Tone, ago_text, badge, stacked, time_shown, window_shown
 from core.shown_zone import in_shown_zone
 from execution.admin.links import loader_link
+from execution.admin.source_filter import LockSourceFilter
 from execution.models import LoaderExecutionLock, Trigger
 from execution.models.lock import released_or_not_yet
-from loaders.models import SourceDatabase
 
 
 def locks_address(**asked: str) -> str:
@@ -51,24 +51,6 @@ class LockStateFilter(admin.SimpleListFilter):
     ) -> QuerySet[LoaderExecutionLock]:
         chosen = self._CONDITIONS.get(self.value() or "")
         return queryset if chosen is None else queryset.filter(chosen[1])
-
-
-class LockSourceFilter(admin.SimpleListFilter):
-    """Locks by the source that their loaders read."""
-
-    title = "source database"
-    parameter_name = "source"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        codes = SourceDatabase.objects.visible_to(request.user).values_list("db_code", flat=True)
-        return [(code, code) for code in codes.order_by("db_code")]
-
-    def queryset(
-        self, request: HttpRequest, queryset: QuerySet[LoaderExecutionLock]
-    ) -> QuerySet[LoaderExecutionLock]:
-        if self.value() is None:
-            return queryset
-        return queryset.filter(loader__source_database__db_code=self.value())
 
 
 class LockAdmin(PortalModelAdmin):
