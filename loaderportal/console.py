@@ -23,7 +23,7 @@ def _icon(_: HttpRequest) -> str:
 
 
 _STYLESHEETS = ("console", "lists", "home", "pages", "diff", "times", "direction")
-_SCRIPTS = ("menus", "reach", "times")
+_SCRIPTS = ("live", "menus", "reach", "times")
 
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Loader Portal",
