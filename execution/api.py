@@ -19,7 +19,7 @@ from core.api.serializers import Parameters, SeveralField, Strict, span_error
 from core.api.views import Endpoint, ListEndpoint, valid_body
 from execution.api_answers import RUN_ERRORS, AcceptedAnswer
 from execution.exceptions import ExecutionNotFoundError, NotCancellableError
-from execution.models import LoadHistory, RunStatus, Trigger
+from execution.models import LoaderExecutionLock, LoadHistory, RunStatus, Trigger
 from execution.requesters import asked_for_by
 from execution.services import disable_and_cancel, no_execution, request_cancel, run_now
 from loaders.api import views as loaders
@@ -100,14 +100,20 @@ class ExecutionRow(serializers.ModelSerializer[LoadHistory]):
 
 
 class ExecutionAnswer(ExecutionRow):
-    """One execution with what is stored encrypted."""
+    """One execution, with what is stored encrypted and how far it has got."""
 
     source_error = serializers.CharField()
     stack_trace = serializers.CharField()
     capture = serializers.DictField(allow_null=True)
+    rows_so_far = serializers.SerializerMethodField()
 
     class Meta(ExecutionRow.Meta):
-        fields = (*ExecutionRow.Meta.fields, "capture", *_ENCRYPTED)
+        fields = (*ExecutionRow.Meta.fields, "rows_so_far", "capture", *_ENCRYPTED)
+
+    def get_rows_so_far(self, execution: LoadHistory) -> int | None:
+        """What a run that goes on had read when it was last heard of; null for any other."""
+        locks = LoaderExecutionLock.objects.active().filter(load_history=execution)
+        return locks.values_list("rows_so_far", flat=True).first()
 
 
 class HistoryFilter(Parameters):

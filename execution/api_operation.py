@@ -35,7 +35,8 @@ class LockFilter(Parameters):
 
 
 class LockAnswer(serializers.ModelSerializer[LoaderExecutionLock]):
-    """A lock. `isLive` tells a live run's from that of a window that somebody chose."""
+    """A lock. `isLive` tells a live run's from that of a window that somebody chose.
+    `rowsSoFar` is what its run had read when it was last heard of."""
 
     loader_code = serializers.CharField(source="loader_id")
     execution_id = serializers.UUIDField(source="load_history_id")
@@ -57,6 +58,7 @@ class LockAnswer(serializers.ModelSerializer[LoaderExecutionLock]):
             "acquired_at",
             "claimed_at",
             "lease_until",
+            "rows_so_far",
             "cancel_requested",
             "released",
             "released_at",

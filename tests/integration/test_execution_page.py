@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 from django.utils import timezone
+from rest_framework.test import APIClient
 
 from execution.heartbeat import Heartbeat
 from execution.models import LoaderExecutionLock, LoadHistory, RunStatus
@@ -42,6 +43,12 @@ def test_a_run_under_way_is_followed_with_the_rows_its_heartbeat_tells(place: Pl
         assert "1,234 rows read so far" in text.content.decode()
         assert f"/{place.execution.pk}/live/" in text.content.decode()
     assert "HX-Retarget" not in page(place, "live")
+    client = APIClient()
+    client.force_authenticate(place.people.viewer)
+    assert client.get(f"/api/v1/executions/{place.execution.pk}").json()["rowsSoFar"] == 1234
+    lock.released = True
+    lock.save()
+    assert client.get(f"/api/v1/executions/{place.execution.pk}").json()["rowsSoFar"] is None
 
 
 def test_telling_rows_neither_renews_a_lease_nor_touches_a_lock_that_was_lost(
