@@ -14,7 +14,11 @@ _ORDER = ("tests/chaos/", "tests/acceptance/", "tests/integration/")
 # Chaos that runs in the lane of acceptance, to make both of them about equally long.
 _MOVED = ("tests/chaos/test_crashes.py", "tests/chaos/test_recovery.py")
 # Files that run whole: their fixtures are made once for all their tests, or the tests are short.
-_WHOLE = ("tests/integration/connectors/test_tls.py", "tests/unit/")
+_WHOLE = (
+    "tests/integration/connectors/test_tls.py",
+    "tests/integration/test_postgres_server.py",
+    "tests/unit/",
+)
 
 
 def lane(nodeid: str) -> str:

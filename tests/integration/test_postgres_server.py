@@ -62,6 +62,26 @@ def make_server(place: Path) -> Iterator[MakeServer]:
         server.remove()
 
 
+@pytest.fixture(scope="module")
+def lasting() -> Iterator[PostgresServer]:
+    """A server for tests that do not mind what it went through before."""
+    directory = Path(tempfile.mkdtemp(prefix="loaderportal-test-"))
+    directory.chmod(0o711)
+    server = PostgresServer(directory / "postgres")
+    yield server
+    server.stop()
+    server.remove()
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def server(lasting: PostgresServer) -> PostgresServer:
+    """That server, running."""
+    if not lasting.is_running():
+        lasting.start()
+    return lasting
+
+
 def ask(server: PostgresServer, sql: str) -> Any:
     with psycopg.connect(server.url(), autocommit=True) as connection:
         cursor = connection.execute(sql)
@@ -87,10 +107,8 @@ def is_alive(pid: int) -> bool:
 
 
 def test_a_new_server_is_postgresql_18_in_utf8_over_loopback_tcp_only(
-    make_server: MakeServer,
+    server: PostgresServer,
 ) -> None:
-    server = make_server()
-    server.start()
     assert ask(server, "SELECT current_setting('server_version_num')::int / 10000") == 18
     assert ask(server, "SELECT current_setting('server_encoding')") == "UTF8"
     assert ask(server, "SELECT current_setting('lc_collate', true)") in {None, "C"}
@@ -100,18 +118,18 @@ def test_a_new_server_is_postgresql_18_in_utf8_over_loopback_tcp_only(
     assert ask(server, "SELECT current_setting('fsync')") == "on"
 
 
-def test_nobody_gets_in_without_the_right_password(make_server: MakeServer) -> None:
-    server = make_server()
-    server.start()
+def test_nobody_gets_in_without_the_right_password(
+    server: PostgresServer,
+) -> None:
     methods = "SELECT string_agg(DISTINCT auth_method, ',') FROM pg_hba_file_rules"
     assert ask(server, methods) == "scram-sha-256"
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(server.url(password="wrong"))
 
 
-def test_only_its_owner_may_read_the_password_file(make_server: MakeServer) -> None:
-    server = make_server()
-    server.start()
+def test_only_its_owner_may_read_the_password_file(
+    server: PostgresServer,
+) -> None:
     file = server.directory / "superuser.password"
     assert file.stat().st_mode & 0o777 == 0o600
     assert file.stat().st_uid == os.geteuid()
@@ -126,23 +144,22 @@ def test_durability_is_given_up_only_on_demand(make_server: MakeServer) -> None:
     assert ask(server, "SELECT current_setting('max_connections')") == "57"
 
 
-def test_a_restart_keeps_data_password_and_port(make_server: MakeServer) -> None:
-    first = make_server()
-    first.start()
-    ask(first, "CREATE TABLE kept AS SELECT 42 AS answer")
-    first.stop()
-    first.stop()
-    assert not first.is_running()
-    assert first.pid is None
-    second = make_server()
+def test_a_restart_keeps_data_password_and_port(server: PostgresServer) -> None:
+    ask(server, "CREATE TABLE kept AS SELECT 42 AS answer")
+    server.stop()
+    server.stop()
+    assert not server.is_running()
+    assert server.pid is None
+    second = PostgresServer(server.directory)
     second.start()
-    assert second.url() == first.url()
+    assert second.url() == server.url()
     assert ask(second, "SELECT answer FROM kept") == 42
+    second.stop()
 
 
-def test_a_remembered_port_that_somebody_took_is_replaced(make_server: MakeServer) -> None:
-    server = make_server()
-    server.start()
+def test_a_remembered_port_that_somebody_took_is_replaced(
+    server: PostgresServer,
+) -> None:
     before = server.port
     server.stop()
     with socket.create_server(("127.0.0.1", before)):
@@ -151,24 +168,22 @@ def test_a_remembered_port_that_somebody_took_is_replaced(make_server: MakeServe
         assert ask(server, "SELECT 1") == 1
 
 
-def test_a_killed_server_starts_again_with_all_that_was_committed(make_server: MakeServer) -> None:
-    server = make_server()
-    server.start()
-    ask(server, "CREATE TABLE kept AS SELECT 42 AS answer")
+def test_a_killed_server_starts_again_with_all_that_was_committed(
+    server: PostgresServer,
+) -> None:
+    ask(server, "CREATE TABLE committed AS SELECT 42 AS answer")
     assert server.pid is not None
     os.kill(server.pid, signal.SIGKILL)
     deadline = time.monotonic() + 10
     while server.is_running():
         assert time.monotonic() < deadline
     server.start()
-    assert ask(server, "SELECT answer FROM kept") == 42
+    assert ask(server, "SELECT answer FROM committed") == 42
 
 
 def test_a_stale_lock_file_whose_process_id_lives_on_elsewhere_is_no_obstacle(
-    make_server: MakeServer,
+    server: PostgresServer,
 ) -> None:
-    server = make_server()
-    server.start()
     lock_file = Path(ask(server, "SHOW data_directory")) / "postmaster.pid"
     content = lock_file.read_text().splitlines(keepends=True)
     server.stop()
@@ -189,9 +204,9 @@ def test_a_half_made_cluster_is_made_anew(make_server: MakeServer) -> None:
     assert ask(server, "SELECT 1") == 1
 
 
-def test_the_terminal_cannot_interrupt_it(make_server: MakeServer) -> None:
-    server = make_server()
-    server.start()
+def test_the_terminal_cannot_interrupt_it(
+    server: PostgresServer,
+) -> None:
     assert server.pid is not None
     assert os.getsid(server.pid) == server.pid != os.getsid(0)
 
@@ -212,14 +227,12 @@ def test_it_dies_with_its_owner_and_starts_again_at_once(make_server: MakeServer
 
 
 def test_a_second_server_on_the_same_directory_is_refused_in_one_sentence(
-    make_server: MakeServer,
+    server: PostgresServer,
 ) -> None:
-    first = make_server()
-    first.start()
-    second = make_server()
-    with pytest.raises(ServerError, match=rf"runs already \(process {first.pid}\): stop that one"):
+    second = PostgresServer(server.directory)
+    with pytest.raises(ServerError, match=rf"runs already \(process {server.pid}\): stop that one"):
         second.start()
-    assert ask(first, "SELECT 1") == 1
+    assert ask(server, "SELECT 1") == 1
 
 
 def test_a_taken_port_is_refused_in_one_sentence(make_server: MakeServer) -> None:
