@@ -37,7 +37,7 @@ RECENT = timedelta(days=1)
 RECENT_SECONDS, LASTING_SECONDS = 5 * 60, 60 * 60
 """How long an answer is kept: one whose range ends less than a day ago, and any other."""
 
-_FORM = 1
+_FORM = 2
 """Raised whenever an answer is made of the same signals in another way."""
 
 _TRIES = 2

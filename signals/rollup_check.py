@@ -1,4 +1,4 @@
-"""Rollups that say something else than the signals (spec 9)."""
+"""Rollups that say something else than the signals (spec 8, 9)."""
 
 from __future__ import annotations
 
@@ -9,21 +9,29 @@ from datetime import datetime, timedelta
 from django.db import connection
 
 from core.window import Window
-from signals.rollups import TOTALS, WIDTH, ceil, floor
+from signals.rollups import LARGEST_SUM, TOTALS, WIDTH, ceil, floor
 
 NEAR = 1e-9
 """A total may be off by so much of what its values add up to without their signs: the last bits of
 a sum depend on the order of its parts."""
 
+MOST_JOINED = 1_000_000
+"""Signals of a stretch of wrong buckets, beyond which another one begins: so many are added up anew
+in about half a second."""
+
 _PART = timedelta(days=31)
-_NEARLY = ("sum_val", "counted_sum")
+_NEARLY = {"sum_val": "", "counted_sum": "FILTER (WHERE value_count IS NOT NULL)"}
 _EXACT = [name for name in TOTALS if name not in _NEARLY]
+
+
+# Sums that are too large to be added up count for nothing: their total is infinite.
+_SCALE = f"sum(CASE WHEN abs(sum_val) <= {LARGEST_SUM} THEN abs(sum_val) ELSE 0 END)"
 
 
 def _differs(name: str) -> str:
     return (
         f"fresh.{name} IS DISTINCT FROM kept.{name} AND coalesce("
-        f"abs(fresh.{name} - kept.{name}) > {NEAR} * fresh.scale, true)"
+        f"abs(fresh.{name} - kept.{name}) > {NEAR} * fresh.{name}_scale, true)"
     )
 
 
@@ -31,7 +39,7 @@ _STALE = f"""
 SELECT bucket_start, coalesce(kept.signals, 0), coalesce(fresh.signals, 0)
 FROM (
     SELECT date_bin('15 minutes', load_time_stamp, TIMESTAMPTZ 'epoch') AS bucket_start,
-           sum(abs(sum_val)) AS scale,
+           {", ".join(f"{_SCALE} {only} AS {name}_scale" for name, only in _NEARLY.items())},
            {", ".join(f"{how} AS {name}" for name, how in TOTALS.items())}
     FROM signals_history
     WHERE loader_code = %(code)s AND load_time_stamp >= %(start)s AND load_time_stamp < %(end)s
@@ -64,6 +72,11 @@ class Stale:
     window: Window
     told: int
     standing: int
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the next bucket may be joined to it."""
+        return self.told + self.standing < MOST_JOINED
 
 
 def stale_rollups(
@@ -101,7 +114,7 @@ def _joined(buckets: list[Stale]) -> Iterator[Stale]:
     """Neighbours as one."""
     whole: Stale | None = None
     for one in buckets:
-        if whole is not None and whole.window.end == one.window.start:
+        if whole is not None and whole.window.end == one.window.start and whole.has_room:
             whole = Stale(
                 Window(whole.window.start, one.window.end),
                 whole.told + one.told,

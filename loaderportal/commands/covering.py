@@ -31,8 +31,9 @@ class Coverage(Act):
 
     help = (
         "Show a loader's coverage: every stretch of its time and what is known of it. With "
-        "--verify, recompute it from executions and signals and compare; ends with 1 if something "
-        "differs. With --repair, correct it: a stretch whose signals are gone becomes a gap."
+        "--verify, recompute it, and the totals that charts are made of, from executions and "
+        "signals, and compare; ends with 1 if something differs. With --repair, correct it: a "
+        "stretch whose signals are gone becomes a gap."
     )
     example = "manage.py coverage PAYMENTS_HOURLY --verify --from 2026-01-01 --to 2026-02-01"
     needs = Permission.VIEW

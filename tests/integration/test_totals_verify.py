@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,14 +11,24 @@ from django.db import connection
 
 from accounts.roles import PermissionDeniedError
 from audit.models import AuditEvent
+from core.window import Window
 from execution.comparison import Fault
+from execution.models import LoaderExecutionLock, LoadHistory, Trigger
 from execution.services import verify_totals
 from loaders.models import Loader
-from signals.rollups import WIDTH
+from signals import rollup_check
+from signals.rollups import WIDTH, rebuild
 from tests.support.people import People
 from tests.support.rollups import rolled_up, summed
 from tests.support.scenes import HOUR, START
-from tests.support.signal_rows import insert, make_external, put, some_signals
+from tests.support.signal_rows import (
+    Signal,
+    insert,
+    make_external,
+    put,
+    segment,
+    some_signals,
+)
 
 MINUTE = timedelta(minutes=1)
 
@@ -110,6 +121,71 @@ def test_a_long_line_is_read_by_month(people: People, loader: Loader) -> None:
     put("SENSORS", some_signals(at(24 * 70), 10, MINUTE))
     alter("UPDATE signals.signals_rollup SET signals = 7 WHERE bucket_start >= %s", at(24 * 70))
     assert wrong(people, loader) == [(24 * 70, 24 * 70 + WIDTH / HOUR, 7, 10)]
+
+
+def test_sums_at_the_edge_of_what_a_number_holds_are_compared(
+    people: People, loader: Loader
+) -> None:
+    huge = Signal(at(5), segment(1), sum_val=1.7e308)
+    put("SENSORS", [huge, replace(huge, segment=segment(2))])
+    uncounted = Signal(at(6), segment(1), value_count=None, sum_val=1e300)
+    put("SENSORS", [uncounted, Signal(at(6), segment(2), sum_val=2.0)])
+    assert wrong(people, loader) == []
+    alter("UPDATE signals.signals_rollup SET sum_val = 1 WHERE bucket_start = %s", at(5))
+    alter("UPDATE signals.signals_rollup SET counted_sum = 3 WHERE bucket_start = %s", at(6))
+    assert wrong(people, loader) == [(5, 5.25, 2, 2), (6, 6.25, 2, 2)]
+
+
+def test_what_a_run_is_at_is_left_to_its_commit(people: People, loader: Loader) -> None:
+    run = LoadHistory.objects.create(
+        loader=loader,
+        trigger=Trigger.BACKFILL,
+        start_time=START,
+        query_from_time=at(1),
+        query_to_time=at(2),
+    )
+    lock = LoaderExecutionLock.objects.create(
+        loader=loader,
+        load_history=run,
+        window_from=at(1),
+        window_to=at(2),
+        lease_until=at(3),
+    )
+    alter("UPDATE signals.signals_rollup SET signals = 7 WHERE bucket_start = %s", at(1.75))
+    alter("UPDATE signals.signals_rollup SET signals = 7 WHERE bucket_start = %s", at(2))
+    parts = list(verify_totals(user=people.admin, loader=loader, repair=True))
+    assert [part.repaired for part in parts] == [False], "one stretch, a part of it the run's"
+    assert len(wrong(people, loader)) == 1
+    lock.released = True
+    lock.save()
+    parts = list(verify_totals(user=people.admin, loader=loader, repair=True))
+    assert all(part.repaired for part in parts)
+    assert wrong(people, loader) == []
+
+
+def test_what_somebody_else_puts_right_meanwhile_is_neither_repaired_nor_told(
+    people: People, loader: Loader
+) -> None:
+    alter("UPDATE signals.signals_rollup SET signals = 7 WHERE bucket_start = %s", at(0.5))
+    alter("UPDATE signals.signals_rollup SET signals = 7 WHERE bucket_start = %s", at(1.5))
+    found = verify_totals(user=people.admin, loader=loader, repair=True)
+    assert next(found).repaired
+    rebuild(loader_code="SENSORS", window=Window(at(1.5), at(1.75)))
+    assert list(found) == []
+    assert AuditEvent.objects.filter(action="signals.totals_repair").count() == 1
+
+
+def test_a_stretch_to_repair_is_no_longer_than_can_be_added_up_at_once(
+    people: People, loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollup_check, "MOST_JOINED", 50)
+    alter("UPDATE signals.signals_rollup SET signals = 7 WHERE loader_code = 'SENSORS'")
+    assert [stretch[:2] for stretch in wrong(people, loader)] == [
+        (0, 0.75),
+        (0.75, 1.5),
+        (1.5, 2.25),
+        (2.25, 3),
+    ]
 
 
 def test_who_may_only_look_repairs_nothing(people: People, loader: Loader) -> None:

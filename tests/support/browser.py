@@ -93,7 +93,8 @@ class Visitor:
         self.page: Page = context.new_page()
         self.page.on("console", self._note)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self._sign_in(user)
+        self._user = user
+        self._sign_in(self.page)
 
     def leave(self) -> None:
         """Close all pages, and forget the sign-in."""
@@ -131,11 +132,19 @@ class Visitor:
         assert link is not None, f"{name} shows no {query}"
         return link
 
-    def _sign_in(self, user: Any) -> None:
-        self.page.goto(f"{self._address}/admin/")
-        self.page.fill("#id_username", user.get_username())
-        self.page.fill("#id_password", PASSWORD)
-        self.click(self.page.locator("#login-form button[type=submit]"))
+    def sign_in_in_another_tab(self) -> None:
+        """The same person once more, beside the page that is open."""
+        page = self.page.context.new_page()
+        self._sign_in(page)
+        page.close()
+
+    def _sign_in(self, page: Page) -> None:
+        page.goto(f"{self._address}/admin/")
+        page.fill("#id_username", self._user.get_username())
+        page.fill("#id_password", PASSWORD)
+        with page.expect_navigation():
+            page.locator("#login-form button[type=submit]").click()
+        self.sources.append(page.content())
 
     def _note(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
