@@ -15,7 +15,7 @@ from functools import cache
 from rest_framework import exceptions
 
 from core.api.openapi.problems import GENERAL, first_sentence
-from core.api.problems import CODES, DATABASE_UNAVAILABLE
+from core.api.problems import BAD_REQUEST, CODES, DATABASE_UNAVAILABLE
 from core.errors import DefinitionError, PortalError, TerminalError, TransientError
 
 APPS = ("core", "audit", "accounts", "loaders", "signals", "execution", "backfill", "loaderportal")
@@ -86,7 +86,7 @@ def _row(entry: Entry) -> str:
 
 def _general() -> dict[str, int]:
     """Codes of what Django and DRF raise, with their status."""
-    found = {DATABASE_UNAVAILABLE: 503, "INTERNAL_ERROR": 500}
+    found = {DATABASE_UNAVAILABLE: 503, "INTERNAL_ERROR": 500, BAD_REQUEST: 400}
     for kind, code in CODES.items():
         if issubclass(kind, exceptions.APIException):
             found[code] = kind.status_code

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import path, re_path
 from django.urls.resolvers import URLPattern
 from django.views.generic import RedirectView
@@ -159,19 +160,34 @@ urlpatterns = [
 ]
 
 
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """A problem document for the API, a page for people."""
+    if _is_for_api(request):
+        return problems.bad_request(exception)
+    return _page("400.html", HTTPStatus.BAD_REQUEST, reason=problems.why_refused(exception))
+
+
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """A problem document for the API, a page for people."""
-    if request.path.startswith(f"/{API}"):
-        return problems.not_found(request)
-    return render(request, "404.html", status=404)
+    return problems.not_found() if _is_for_api(request) else _page("404.html", HTTPStatus.NOT_FOUND)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """A problem document for the API, a page for people."""
-    if request.path.startswith(f"/{API}"):
+    if _is_for_api(request):
         return problems.server_error()
-    return render(request, "500.html", status=500)
+    return _page("500.html", HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
+def _is_for_api(request: HttpRequest) -> bool:
+    return request.path.startswith(f"/{API}")
+
+
+def _page(template: str, status: HTTPStatus, **told: str) -> HttpResponse:
+    """Without what the console's pages know: asking for it may be what failed."""
+    return HttpResponse(render_to_string(template, told), status=status)
+
+
+handler400 = bad_request
 handler404 = not_found
 handler500 = server_error

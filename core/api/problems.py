@@ -6,9 +6,9 @@ from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import DisallowedHost, PermissionDenied, RequestDataTooBig
 from django.db import OperationalError
-from django.http import Http404, HttpRequest, JsonResponse
+from django.http import Http404, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -18,6 +18,7 @@ from core.errors import PortalError
 
 CONTENT_TYPE = "application/problem+json"
 
+BAD_REQUEST = "BAD_REQUEST"
 DATABASE_UNAVAILABLE = "DATABASE_UNAVAILABLE"
 CODES: dict[type[Exception], str] = {
     exceptions.NotAuthenticated: "NOT_AUTHENTICATED",
@@ -101,7 +102,22 @@ def _code_of(error: Exception) -> str:
     return "INTERNAL_ERROR"
 
 
-def not_found(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:
+def bad_request(exception: Exception) -> JsonResponse:
+    """Answer for a request that Django refuses before any view sees it."""
+    return _json(problem(HTTPStatus.BAD_REQUEST, BAD_REQUEST, why_refused(exception)))
+
+
+def why_refused(exception: Exception) -> str:
+    """What Django has against the request. Its own words may quote what was sent."""
+    if isinstance(exception, DisallowedHost):
+        return (
+            "The portal does not answer to the host name of this request. If it is the portal's, "
+            "its operators add it to LOADERPORTAL_ALLOWED_HOSTS."
+        )
+    return "The request is not formed as HTTP asks for it."
+
+
+def not_found() -> JsonResponse:
     """Answer for an API address that does not exist."""
     return _json(problem(HTTPStatus.NOT_FOUND, "NOT_FOUND", "There is nothing at this address."))
 

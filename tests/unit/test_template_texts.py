@@ -10,7 +10,7 @@ from tests.portal_database import ROOT
 from tests.support.template_texts import untranslated
 
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
-BEFORE_A_SIGN_IN = {"404.html", "403.html", "500.html", "api.html"}
+BEFORE_A_SIGN_IN = {"400.html", "404.html", "403.html", "500.html", "api.html", "plain.html"}
 """Shown when nothing may be asked for, not even a language."""
 
 

@@ -18,7 +18,7 @@ from core.api.problems import CONTENT_TYPE
 
 _METHODS = frozenset({"get", "post", "put", "patch", "delete"})
 _KEYED = "IDEMPOTENCY"
-_USUAL = frozenset(GENERAL) | {"TOKEN_INVALID", "TOKEN_EXPIRED", "TOKEN_REVOKED"}
+_USUAL = (GENERAL.keys() - {"MALFORMED_BODY"}) | {"TOKEN_INVALID", "TOKEN_EXPIRED", "TOKEN_REVOKED"}
 
 
 def only_the_api(endpoints: list[Any]) -> list[Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from core.api.problems import CODES, CONTENT_TYPE, DATABASE_UNAVAILABLE
+from core.api.problems import BAD_REQUEST, CODES, CONTENT_TYPE, DATABASE_UNAVAILABLE
 from core.errors import PortalError
 
 Codes = dict[int, dict[str, str]]
@@ -89,6 +89,7 @@ def first_sentence(text: str) -> str:
 
 
 GENERAL: dict[str, str] = {
+    BAD_REQUEST: "`Host` names no portal that is here, or the request is not formed as HTTP asks.",
     "NOT_AUTHENTICATED": "The request says not who asks.",
     "AUTHENTICATION_FAILED": "Name, password or token is not valid.",
     "PERMISSION_DENIED": "The role of who asks does not allow it.",

@@ -28,6 +28,7 @@ from core.api.idempotency import (
 from core.api.json import BodyTooLargeError
 from core.api.openapi.problems import answer_of, codes_of
 from core.api.operations import Operation
+from core.api.problems import BAD_REQUEST
 from core.api.serializers import NumberedPageParameters, SeveralField, SeveralIdsField, Strict
 from core.api.throttle import TooManyRequestsError
 from core.errors import PortalError
@@ -188,6 +189,7 @@ class EndpointSchema(AutoSchema):  # type: ignore[misc] # drf-spectacular is not
         operation = self.operation
         errors = [*operation.errors, TooManyRequestsError]
         general = [
+            (400, BAD_REQUEST),
             (406, "NOT_ACCEPTABLE"),
             (422, "VALIDATION_FAILED"),
             (500, "INTERNAL_ERROR"),
