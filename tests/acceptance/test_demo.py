@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import stat
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -28,15 +25,6 @@ SELECT worker_pid FROM loader.loader_execution_lock
 WHERE loader_code = 'FLIGHTS_HOURLY' AND NOT released AND claimed_at IS NOT NULL
 AND (SELECT count(*) FROM loader.load_history WHERE status = 'SUCCESS') >= 10
 """
-
-
-@pytest.fixture
-def demo_dir() -> Iterator[Path]:
-    """A folder that PostgreSQL's account may pass through."""
-    directory = Path(tempfile.mkdtemp(prefix="loaderportal-demo-"))
-    directory.chmod(0o711)
-    yield directory / "demo"
-    shutil.rmtree(directory)
 
 
 def demo(directory: Path, *arguments: str, **variables: str) -> subprocess.Popen[str]:
@@ -99,19 +87,20 @@ def mode_of(file: Path) -> int:
 
 
 def test_the_totals_agree_although_a_worker_was_killed_and_no_process_is_left(
-    demo_dir: Path,
+    demo_folder: Path,
 ) -> None:
+    assert not demo_folder.exists()
     with demo(
-        demo_dir, "--once", LOADERPORTAL_LEASE_SECONDS="6", LOADERPORTAL_POLL_SECONDS="2"
+        demo_folder, "--once", LOADERPORTAL_LEASE_SECONDS="6", LOADERPORTAL_POLL_SECONDS="2"
     ) as process:
         try:
-            kill_a_worker_in_mid_catch_up(demo_dir)
-            assert "Another demo runs in" in refusal(demo_dir, "--once")
+            kill_a_worker_in_mid_catch_up(demo_folder)
+            assert "Another demo runs in" in refusal(demo_folder, "--once")
             out, said = process.communicate(timeout=ONCE_SECONDS)
         finally:
             process.kill()
     assert process.returncode == 0, said
-    assert processes_of(demo_dir) == []
+    assert processes_of(demo_folder) == []
     line = json.loads(out)
     assert line.keys() == {
         "ok",
@@ -130,7 +119,7 @@ def test_the_totals_agree_although_a_worker_was_killed_and_no_process_is_left(
     assert line["runs"] >= 53
     assert line["signals"] > 300_000
     assert 10 < line["peak_worker_rss_mb"] < 500
-    check_credentials(demo_dir)
+    check_credentials(demo_folder)
 
 
 def check_credentials(directory: Path) -> None:
@@ -150,20 +139,20 @@ def check_credentials(directory: Path) -> None:
     assert credentials["sources"].keys() == {"AIRLINE", "PAYMENTS"}
 
 
-def test_a_taken_port_is_told_in_one_sentence(demo_dir: Path) -> None:
+def test_a_taken_port_is_told_in_one_sentence(new_demo_folder: Path) -> None:
     with socket.create_server((HOST, 0)) as server:
         port = server.getsockname()[1]
-        said = refusal(demo_dir, DEMO_PORT=str(port))
+        said = refusal(new_demo_folder, DEMO_PORT=str(port))
     assert f"Port {port} is taken" in said
     assert "DEMO_PORT=" in said
 
 
-def test_a_folder_that_cannot_be_made_is_told_in_one_sentence(demo_dir: Path) -> None:
-    demo_dir.write_text("a file stands here")
-    assert "DEMO_DIR chooses another folder" in refusal(demo_dir, "--once")
+def test_a_folder_that_cannot_be_made_is_told_in_one_sentence(new_demo_folder: Path) -> None:
+    new_demo_folder.write_text("a file stands here")
+    assert "DEMO_DIR chooses another folder" in refusal(new_demo_folder, "--once")
 
 
-def test_lost_secrets_are_not_replaced_by_new_ones(demo_dir: Path) -> None:
-    (demo_dir / "postgres").mkdir(parents=True)
-    (demo_dir / "postgres" / "superuser.password").write_text("x")
-    assert "secrets.json is gone" in refusal(demo_dir, "--once")
+def test_lost_secrets_are_not_replaced_by_new_ones(new_demo_folder: Path) -> None:
+    (new_demo_folder / "postgres").mkdir(parents=True)
+    (new_demo_folder / "postgres" / "superuser.password").write_text("x")
+    assert "secrets.json is gone" in refusal(new_demo_folder, "--once")

@@ -71,7 +71,9 @@ class DemoPortal:
 
 @contextmanager
 def demo_portal(folder: Path) -> Iterator[DemoPortal]:
-    """A demo in this folder, from when one can sign in to its end."""
+    """A demo in this folder, where one may have run: from when one can sign in to its end."""
+    told = folder / "credentials.json"
+    told.unlink(missing_ok=True)
     with subprocess.Popen(
         [sys.executable, "-m", "loaderportal.demo"],
         cwd=ROOT,
@@ -81,7 +83,6 @@ def demo_portal(folder: Path) -> Iterator[DemoPortal]:
         text=True,
     ) as process:
         try:
-            told = folder / "credentials.json"
             wait_for(told.exists, process, seconds=_START_SECONDS)
             known = json.loads(told.read_text())
             users = {name: one["password"] for name, one in known["users"].items()}
