@@ -1,7 +1,7 @@
 """Schemathesis, with all of its checks, over every operation of the API.
 
 `make test` sends, as an administrator, the document's examples, what its bounds ask for (of more
-than 10 requests an operation every fifth) and a hundred at random an operation; `make test-full`
+than 10 requests an operation every tenth) and a hundred at random an operation; `make test-full`
 all of it and a thousand at random, as each role.
 """
 

@@ -94,7 +94,7 @@ def test_waived_empty_and_expired_stretches_and_what_the_source_forgot_are_left(
 ) -> None:
     waive_gaps(user=people.operator, loader=loader, window=hours(4, 6), reason="Closed.")
     cover(loader, (-2, 0, "EXPIRED"))
-    days = (database_now() - hour(8)) / timedelta(days=1)
+    days = (database_now() - hour(12)) / timedelta(days=1)
     SourceDatabase.objects.update(retention_days=int(days))
     assert scan_gaps(user=SYSTEM).gaps_found == 0
     SourceDatabase.objects.update(retention_days=int(days) + 2)
