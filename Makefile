@@ -129,6 +129,7 @@ system-packages: env
 	if [ -z "$${LOADERPORTAL_TEST_MYSQL_URL:-}" ]; then \
 		if lacks mariadbd || lacks mariadb-install-db; then \
 			missing="$$missing mariadb-server"; fi; fi; \
+	if lacks redis-server; then missing="$$missing redis-server"; fi; \
 	if ! $(PY) -c 'import MySQLdb' 2>/dev/null; then \
 		if lacks gcc; then missing="$$missing gcc"; fi; \
 		if lacks pkg-config; then missing="$$missing pkg-config"; fi; \

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import gzip
-import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,10 +18,11 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.roles import Role
 from loaderportal.answer_cache import answer_cache
+from loaderportal.demo.processes import free_port
 from loaders.models import Loader
 from signals import answer_store, answers
 from signals.query import run_query
-from tests.servers.redis_like import redis_like
+from tests.servers.redis import RedisServer, redis_server
 from tests.support.people import person
 from tests.support.signal_rows import Signal, make_external, put, segment, some_signals
 
@@ -194,34 +194,81 @@ def test_the_table_keeps_no_more_than_so_many_answers_and_none_whose_time_is_ove
     assert store.get("answer-4") == b"again"
 
 
+@pytest.fixture(params=[False, True], ids=["plain", "tls"])
+def redis(request: pytest.FixtureRequest, settings: Any) -> Iterator[RedisServer]:
+    """A Redis that the portal keeps its answers in."""
+    with redis_server(tls=request.param) as server:
+        in_redis(settings, server.url)
+        yield server
+        caches[answers.CACHE].close()
+
+
 def in_redis(settings_of_test: Any, url: str) -> None:
     settings_of_test.CACHES = {**settings.CACHES, answers.CACHE: answer_cache(url)}
 
 
-def test_redis_keeps_the_answers_where_there_is_one(loader: Loader, settings: Any) -> None:
-    with redis_like() as redis:
-        in_redis(settings, redis.url)
-        http = client()
-        first = ask(http)
-        with CaptureQueriesContext(connection) as queries:
-            assert ask(http).content == first.content
-        assert not [q for q in queries if "signals_" in q["sql"]]
-        ((key, value),) = redis.values.items()
-        assert gzip.decompress(value) == first.content  # bytes, and no pickle
-        assert redis.seconds[key] == 3600
-        assert kept() == []
-        caches[answers.CACHE].close()
+def test_redis_keeps_the_answers_where_there_is_one(loader: Loader, redis: RedisServer) -> None:
+    http = client()
+    first = ask(http)
+    with CaptureQueriesContext(connection) as queries:
+        assert ask(http).content == first.content
+    assert not [q for q in queries if "signals_" in q["sql"]]
+    with redis.client() as looks:
+        (name,) = looks.keys()
+        assert gzip.decompress(looks.get(name)) == first.content  # bytes, and no pickle
+        assert 3500 < looks.ttl(name) <= 3600
+    assert kept() == []
 
 
-def test_without_an_answer_from_redis_the_database_answers_soon(
+def test_after_a_commit_redis_is_asked_for_another_answer(
+    loader: Loader, redis: RedisServer
+) -> None:
+    http = client()
+    before = count(ask(http))
+    put("SENSORS", ONE_MORE)
+    assert count(ask(http)) == before + 1000
+    with redis.client() as looks:
+        assert looks.dbsize() == 2
+
+
+def ends(redis: RedisServer) -> None:
+    redis.process.kill()
+    redis.process.wait()
+
+
+def is_full(redis: RedisServer) -> None:
+    with redis.client() as administrator:
+        administrator.config_set("maxmemory", 1)
+
+
+def lets_nobody_in(redis: RedisServer) -> None:
+    with redis.client() as administrator:
+        administrator.config_set("requirepass", "another")
+        administrator.client_kill_filter(_type="normal", skipme=True)
+
+
+@pytest.mark.parametrize("fails", [ends, is_full, lets_nobody_in, RedisServer.stop_answering])
+def test_where_redis_fails_the_database_answers_soon(
+    loader: Loader,
+    redis: RedisServer,
+    fails: Callable[[RedisServer], None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    http = client()
+    expected = ask(http).content
+    with redis.client() as administrator:
+        administrator.flushall()
+    fails(redis)
+    started = time.monotonic()
+    response = ask(http)
+    assert time.monotonic() - started < 5
+    assert (response.status_code, response.content) == (200, expected)
+    assert "signals.answers_not_kept" in caplog.text
+
+
+def test_where_redis_was_never_there_the_database_answers(
     loader: Loader, settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        in_redis(settings, f"redis://127.0.0.1:{closed.getsockname()[1]}/0")
-        http = client()
-        started = time.monotonic()
-        response = ask(http)
-        assert response.status_code == 200
-        assert time.monotonic() - started < 5
+    in_redis(settings, f"redis://127.0.0.1:{free_port()}/0")
+    assert ask(client()).status_code == 200
     assert "signals.answers_not_kept" in caplog.text
