@@ -8,22 +8,17 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib.auth import get_user_model
-from django.contrib.auth.signals import user_logged_out
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
-from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import urlencode
 from unfold.admin import ModelAdmin
-from unfold.forms import AuthenticationForm
 
 from accounts.admin_lists import BoundedPaginator
 from accounts.object_access import is_governed, reachable
 from accounts.roles import Permission, User, may
-from accounts.sign_in import sign_in
-from audit.services import record
 from core.errors import PortalError
 
 _LOOKUPS = frozenset({"", "__exact", "__isnull", "__id__exact", "__loader_code__exact"})
@@ -193,28 +188,6 @@ class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def save_m2m(self) -> None:
         """The service has saved those too."""
-
-
-class SignInForm(AuthenticationForm):  # type: ignore[misc] # django-unfold is not typed
-    """Sign-in of people who have a role."""
-
-    def clean(self) -> Any:
-        name, password = (self.cleaned_data.get(each) for each in ("username", "password"))
-        if name is not None and password:
-            try:
-                self.user_cache = sign_in(
-                    request=self.request, username=name, password=password, needs_role=True
-                )
-            except PortalError as error:
-                raise ValidationError(error.message) from None
-        return self.cleaned_data
-
-
-@receiver(user_logged_out, dispatch_uid="audit of signing out of the console")
-def sign_out_is_recorded(user: Any, **_: Any) -> None:
-    """Signing out of the console leaves its event, as signing in does."""
-    if user is not None:
-        record(actor=user, action="logout", object_type="user", object_id=user.get_username()[:64])
 
 
 def name_of(user: Any) -> str:

@@ -26,7 +26,7 @@ from tests.servers import SourceServer
 AT_LEAST = 0.5
 """Limit of the ratio."""
 
-ROUNDS = 3
+ROUNDS = 5
 _CHUNK_BYTES = 1024 * 1024
 
 

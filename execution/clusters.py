@@ -43,8 +43,7 @@ class ClusterProcess:
 
     def start(self) -> None:
         """Start the cluster in a process group of its own, so that Ctrl-C reaches it through us
-        only; it dies with us, and its workers with it. Django's checks have passed in us; they
-        are a third of the time that a start takes."""
+        only; it dies with us, and its workers with it."""
         self._process = subprocess.Popen(
             [
                 sys.executable,
@@ -52,7 +51,6 @@ class ClusterProcess:
                 "runportal",
                 "--cluster",
                 self.name,
-                "--skip-checks",
             ],
             env={**os.environ, "Q_CLUSTER_NAME": self.name},
             stdin=subprocess.DEVNULL,

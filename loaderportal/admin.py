@@ -1,15 +1,11 @@
 """What the console consists of. Pages that other packages bring along show their internals (queue
-messages, tokens) and go by Django's own permissions; none of them is kept."""
+messages, tokens) and go by Django's own permissions: they are not imported, or not kept where ours
+build upon them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import axes.admin  # noqa: F401 - imported so that it has registered
-import django.contrib.auth.admin  # noqa: F401 - the same
-import django_q.admin  # noqa: F401 - the same
-import knox.admin  # noqa: F401 - the same
-import rest_framework_simplejwt.token_blacklist.admin  # noqa: F401 - the same
 from django.contrib import admin
 from django.contrib.auth.models import User
 

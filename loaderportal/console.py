@@ -38,7 +38,7 @@ UNFOLD: dict[str, Any] = {
     "BORDER_RADIUS": "6px",
     "ENVIRONMENT": "loaderportal.navigation.environment",
     "DASHBOARD_CALLBACK": "loaderportal.home.dashboard",
-    "LOGIN": {"form": "accounts.admin_access.SignInForm"},
+    "LOGIN": {"form": "accounts.admin_sign_in.SignInForm"},
     "SIDEBAR": {"show_search": False, "navigation": "loaderportal.navigation.navigation"},
     "COLORS": {
         "primary": {

@@ -21,8 +21,8 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
 from accounts.roles import Permission, may
-from core.api.json import camelize, rename
 from core.api.problems import problem
+from core.camel_case import camelize, rename
 from core.window import Window
 from loaders.exceptions import LoaderNotFoundError
 from loaders.models import Loader

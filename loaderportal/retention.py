@@ -20,7 +20,7 @@ from accounts.roles import Permission, User, require
 from audit import outbox, pruning
 from audit.services import record
 from backfill import retention as scans
-from core.api import idempotency, throttle
+from core.api import stored_answers, throttle
 from core.errors import PortalError, TransientError
 from core.retention import Retained, Tell, silently
 from execution.capture import upkeep as captures
@@ -274,10 +274,10 @@ def _of_the_portal() -> list[Retained]:
             "idempotency answers",
             ("api_stored_answer",),
             "answers",
-            idempotency.KEPT,
+            stored_answers.KEPT,
             "a day",
-            idempotency.count_old_answers,
-            _telling(idempotency.forget_answers),
+            stored_answers.count_old_answers,
+            _telling(stored_answers.forget_answers),
         ),
         Retained(
             "request counts",

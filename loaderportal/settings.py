@@ -76,7 +76,7 @@ INSTALLED_APPS = [
     "execution",
     "backfill",
     "loaderportal",
-    "django.contrib.admin",
+    "loaderportal.console_config.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

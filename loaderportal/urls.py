@@ -13,6 +13,7 @@ from django.urls import path, re_path
 from django.urls.resolvers import URLPattern
 from django.views.generic import RedirectView
 
+import loaderportal.admin  # noqa: F401 - the console's pages register themselves
 from accounts import api as accounts
 from accounts import api_audit as audit
 from accounts import api_tokens as tokens

@@ -9,3 +9,5 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "loaderportal.settings")
 
 application = get_wsgi_application()
+
+import loaderportal.urls  # noqa: E402, F401 - now, and not while somebody waits for the first page

@@ -20,7 +20,7 @@ from django.core.cache import caches
 from django.db import DatabaseError
 from redis.exceptions import RedisError
 
-from core.api.json import camelize
+from core.camel_case import camelize
 from core.clock import database_now
 from loaders.models import Loader, LoaderState
 from signals.buckets import zone_name

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import OperationalError, connection, transaction
 from psycopg.errors import QueryCanceled
 
-from core.api.json import camelize
+from core.camel_case import camelize
 from core.window import Window
 from loaders.models import Loader
 from signals.buckets import Bucket, Buckets

@@ -34,6 +34,8 @@ class _Help(DjangoHelpFormatter, argparse.RawDescriptionHelpFormatter):
 class _CommandOfActs(BaseCommand, ABC):
     """What a command with subcommands and one without have in common."""
 
+    requires_system_checks = []
+
     @property
     def command_name(self) -> str:
         """As `manage.py` calls it: its module's name."""

@@ -15,8 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from accounts.commands.exit_codes import ExitCode, exit_code_of
-from core.api.json import CamelCaseRenderer, camelize
+from core.api.json import CamelCaseRenderer
 from core.api.problems import problem_response
+from core.camel_case import camelize
 from core.display import NOTHING, instant_text
 
 _WIDTH_OF_FILES = 500

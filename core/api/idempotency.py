@@ -12,19 +12,18 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
-from datetime import timedelta
 from enum import Enum
 from http import HTTPStatus
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core.api.json import CamelCaseRenderer
+from core.api.stored_answers import KEPT
 from core.clock import ClockTimestamp
 from core.errors import TerminalError, TransientError
 from core.models import StoredAnswer
@@ -33,9 +32,7 @@ HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
 """Header field of an answer that was given before."""
 
-KEPT = timedelta(hours=24)
 _KEY = re.compile(r"[ -~]{1,255}")
-_BATCH = 1000
 _IS_MINE = "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))"
 
 
@@ -144,27 +141,6 @@ def fingerprint_of(request: Request) -> str:
     query = request.META.get("QUERY_STRING", "")
     parts = (str(request.method), request.path.rstrip("/"), query, body)
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def forget_answers() -> int:
-    """Delete answers that are older than a day by the database's clock; returns how many."""
-    deleted = 0
-    while True:
-        with transaction.atomic():
-            locked = _old_answers().select_for_update(skip_locked=True).values_list("pk", flat=True)
-            keys = list(locked.order_by("created_at")[:_BATCH])
-            deleted += StoredAnswer.objects.filter(pk__in=keys).delete()[0]
-        if len(keys) < _BATCH:
-            return deleted
-
-
-def count_old_answers() -> int:
-    """How many it would delete."""
-    return _old_answers().count()
-
-
-def _old_answers() -> QuerySet[StoredAnswer]:
-    return StoredAnswer.objects.filter(created_at__lte=ClockTimestamp() - KEPT)
 
 
 def _content(fingerprint: str, response: Response) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -13,33 +11,8 @@ from rest_framework.parsers import BaseParser, JSONParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.utils import json
 
+from core.camel_case import camelize, rename, underscore
 from core.errors import TerminalError
-
-_UPPER = re.compile(r"(?<=[a-z0-9])([A-Z])")
-_LOWER = re.compile(r"_([a-z0-9])")
-_PLAIN = (str, int, float, type(None))
-
-
-@functools.lru_cache(maxsize=4096)
-def camelize(name: str) -> str:
-    """`loader_code` to `loaderCode`."""
-    return _LOWER.sub(lambda match: match.group(1).upper(), name)
-
-
-def underscore(name: str) -> str:
-    """`loaderCode` to `loader_code`."""
-    return _UPPER.sub(r"_\1", name).lower()
-
-
-def rename(data: Any, how: Callable[[str], str]) -> Any:
-    """The data with every key renamed, however deep."""
-    if isinstance(data, _PLAIN):
-        return data  # most of all there is; to ask about a Mapping is dear
-    if isinstance(data, Mapping):
-        return {how(str(key)): rename(value, how) for key, value in data.items()}
-    if isinstance(data, list | tuple):
-        return [rename(item, how) for item in data]
-    return data
 
 
 class CamelCaseRenderer(JSONRenderer):

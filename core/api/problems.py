@@ -12,7 +12,8 @@ from django.http import Http404, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from core.api.json import BodyTooLargeError, camelize, rename
+from core.api.json import BodyTooLargeError
+from core.camel_case import camelize, rename
 from core.correlation import correlation_id
 from core.errors import PortalError
 

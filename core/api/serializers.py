@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db.models import TextChoices
 from rest_framework import serializers
 
-from core.api.json import camelize
+from core.camel_case import camelize
 
 
 class Strict(serializers.Serializer[Any]):

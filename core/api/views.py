@@ -13,9 +13,9 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
 from core.api.idempotency import Repetition, answer_once, key_of
-from core.api.json import camelize, underscore
 from core.api.serializers import Parameters, Several
 from core.api.throttle import count_request
+from core.camel_case import camelize, underscore
 from core.errors import PortalError
 
 Row = TypeVar("Row", bound=Model)

@@ -12,7 +12,7 @@ from accounts.tokens import delete_old_tokens
 from audit import outbox
 from audit.pruning import prune_expired
 from audit.sealing import seal_all, seal_recent
-from core.api.idempotency import forget_answers
+from core.api.stored_answers import forget_answers
 from core.api.throttle import forget_counts
 from core.clock import database_now
 from execution.maintenance.history import delete_old_executions

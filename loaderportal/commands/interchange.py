@@ -13,7 +13,7 @@ from rich.console import Group, RenderableType
 
 from accounts.commands import Act, Answer, Call, ExitCode, Unchanged, table
 from accounts.roles import Permission
-from core.api.json import camelize, rename, underscore
+from core.camel_case import camelize, rename, underscore
 from core.errors import PortalError
 from loaderportal.commands.definition_files import (
     STANDARD,

@@ -17,7 +17,7 @@ from typing import IO, Any
 from uuid import UUID
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-from core.api.json import camelize, rename
+from core.camel_case import camelize, rename
 from core.keyring import keyring
 
 FORMAT = "loader-portal-evidence/1"

@@ -18,7 +18,7 @@ from django.db import transaction
 
 from accounts.roles import Permission, User, require, require_person
 from audit.services import record
-from core.api.json import underscore
+from core.camel_case import underscore
 from core.encrypted_fields import unreadable
 from core.errors import PortalError
 from loaders.definition_file import FIELDS, to_yaml

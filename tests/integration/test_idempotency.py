@@ -15,7 +15,8 @@ from rest_framework_simplejwt.tokens import AccessToken
 from accounts.models import ApiToken
 from audit.models import AuditEvent
 from core.api import idempotency
-from core.api.idempotency import Repetition, forget_answers
+from core.api.idempotency import Repetition
+from core.api.stored_answers import forget_answers
 from core.clock import ClockTimestamp
 from core.models import StoredAnswer
 from loaders import services

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.api.json import underscore
+from core.camel_case import underscore
 from loaders.definition_file import (
     FIELDS,
     LARGEST,

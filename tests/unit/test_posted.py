@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from core.api.json import camelize
+from core.camel_case import camelize
 from core.window import Window
 from execution.api_external import SignalForm
 from execution.posting import watermark_after_post, windows_of

@@ -10,11 +10,11 @@ from typing import Any
 
 from drf_spectacular.hooks import postprocess_schema_enum_id_removal
 
-from core.api.json import camelize
 from core.api.openapi.examples import example_of
 from core.api.openapi.problems import GENERAL, PROBLEM
 from core.api.openapi.schema import COMPONENTS
 from core.api.problems import CONTENT_TYPE
+from core.camel_case import camelize
 
 _METHODS = frozenset({"get", "post", "put", "patch", "delete"})
 _KEYED = "IDEMPOTENCY"

@@ -19,6 +19,9 @@ class Command(BaseCommand):
     """Runs scheduler and executions until SIGTERM, then lets runs finish."""
 
     help = "Run a worker replica. Example: LOADERPORTAL_REPLICA_NAME=loader-0 manage.py runportal"
+    # Checks look at code, at pages most of all, and `make test` has run them: each process of a
+    # replica would import all that, and take twice as long to start.
+    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
