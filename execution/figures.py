@@ -13,14 +13,12 @@ from datetime import datetime, timedelta
 from django.db import connection
 
 from core.window import Window
-from execution.models import RunStatus, Trigger
+from execution.models import LOADING, RunStatus
 from loaders.models import ApprovalStatus, Loader
 from loaders.policies import LoaderKind
 
 LONGEST = timedelta(days=31)
 """Period that is looked at, at most."""
-
-_LOADING = [trigger.value for trigger in Trigger if trigger.loads]
 
 _FIGURES = """
 SELECT count(*) FILTER (WHERE status = 'RUNNING'), count(*) FILTER (WHERE status = 'SUCCESS'),
@@ -88,7 +86,7 @@ class Figures:
 def figures_of(loader: Loader, period: Window) -> Figures:
     """The loader's figures over the period, aware UTC, at most `LONGEST`."""
     with connection.cursor() as cursor:
-        cursor.execute(_FIGURES, [loader.loader_code, period.start, period.end, _LOADING])
+        cursor.execute(_FIGURES, [loader.loader_code, period.start, period.end, LOADING])
         row = cursor.fetchone()
     counts, (duration, wait), sums = row[:5], row[5:7], row[7:]
     return Figures(

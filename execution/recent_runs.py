@@ -8,12 +8,10 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
-from execution.models import RunStatus, Trigger
+from execution.models import LOADING, RunStatus
 
 MOST = 20
 """Runs of a loader that are read."""
-
-_LOADING = [trigger.value for trigger in Trigger if trigger.loads]
 
 _LATEST = """
 SELECT code, status, start_time, end_time - claimed_at
@@ -45,7 +43,7 @@ def recent_runs(codes: Sequence[str], *, most: int = MOST) -> dict[str, list[End
     that only look, are left out. A loader without any has an empty list."""
     found: dict[str, list[EndedRun]] = {code: [] for code in codes}
     with connection.cursor() as cursor:
-        cursor.execute(_LATEST, {"codes": list(codes), "triggers": _LOADING, "most": most})
+        cursor.execute(_LATEST, {"codes": list(codes), "triggers": LOADING, "most": most})
         for code, status, started, duration in cursor.fetchall():
             found[code].append(EndedRun(RunStatus(status), started, duration))
     return found

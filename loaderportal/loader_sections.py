@@ -14,7 +14,7 @@ from accounts.admin_access import name_of
 from core.display import badge, instant_text, number_text, time_shown, window_shown
 from execution.admin import COVERAGE_TONES, duration_text, status_badge
 from execution.coverage import CoverageState
-from execution.models import Gap, LoadHistory, RunStatus, SourceBreaker, Trigger
+from execution.models import LOADING, Gap, LoadHistory, RunStatus, SourceBreaker, Trigger
 from execution.sentences import outcome, what_to_do
 from execution.services import read_coverage
 from loaderportal.coverage_page import STRIP, coverage_address, ends_of, legend, strip_of
@@ -37,15 +37,17 @@ _COUNTED_GAPS = 99
 
 
 def overview(loader: Loader, now: datetime) -> dict[str, Any]:
-    """How it stands: the last run and failures of a week in plain sentences, and its coverage."""
-    runs = list(_runs(loader)[:_FIRST_RUNS])
-    failed = _runs(loader).filter(status=RunStatus.FAILED, start_time__gte=now - _SHOWN_COVERAGE)
+    """How it stands: the last run and failures of a week in plain sentences, and its coverage. Of
+    trials and re-counts, which only look, the list of executions tells."""
+    loading = _runs(loader).filter(trigger__in=LOADING)
+    last = loading.first()
+    failed = loading.filter(status=RunStatus.FAILED, start_time__gte=now - _SHOWN_COVERAGE)
     return {
-        "last": _told(runs[0], now) if runs else None,
+        "last": None if last is None else _told(last, now),
         "next": next_run(loader, now),
         "failures": [_told(run, now) for run in failed[:_FAILURES]],
         "coverage": coverage_context(loader, now),
-        "runs": [run_row(run, now) for run in runs],
+        "runs": [run_row(run, now) for run in _runs(loader)[:_FIRST_RUNS]],
     }
 
 

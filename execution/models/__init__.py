@@ -5,6 +5,7 @@ from execution.models.coverage import CoverageInterval
 from execution.models.gap import Gap, GapWaiver, gap_id, no_gap, read_gap_id
 from execution.models.history import (
     FAILURE_KIND,
+    LOADING,
     OUTPUT_VERSION,
     LoadHistory,
     RunStatus,
@@ -18,6 +19,7 @@ from execution.models.trial import Stage, Trial, TrialKind
 
 __all__ = [
     "FAILURE_KIND",
+    "LOADING",
     "OUTPUT_VERSION",
     "CoverageInterval",
     "Gap",

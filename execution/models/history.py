@@ -51,6 +51,9 @@ class Trigger(models.TextChoices):
         return self is not Trigger.RESTORE
 
 
+LOADING = [trigger.value for trigger in Trigger if trigger.loads]
+"""Triggers of the runs that write signals."""
+
 OUTPUT_VERSION = "outputVersion"
 """Member of an execution's metadata: the id of the output version that a restore puts back."""
 

@@ -11,7 +11,7 @@ from django.db import connection
 
 from core.window import Window
 from execution.coverage import CoverageState
-from execution.models import CoverageInterval, RunStatus, Trigger
+from execution.models import LOADING, CoverageInterval, RunStatus
 from loaders.rules import EARLIEST, LATEST
 
 _BATCH = 200
@@ -100,7 +100,7 @@ def loaders_miscounted(since: datetime) -> list[str]:
             {
                 "since": since,
                 "loaded": [RunStatus.SUCCESS, RunStatus.PARTIAL],
-                "loading": [trigger for trigger in Trigger if trigger.loads],
+                "loading": LOADING,
             },
         )
         return [code for (code,) in cursor.fetchall()]

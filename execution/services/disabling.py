@@ -6,7 +6,7 @@ from django.db import transaction
 
 from accounts.roles import User
 from audit.services import record
-from execution.models import LoaderExecutionLock, Trigger
+from execution.models import LOADING, LoaderExecutionLock
 from loaders.models import Loader
 from loaders.services import disable
 
@@ -18,7 +18,7 @@ def disable_and_cancel(*, user: User, loader: Loader) -> int:
     many were asked. Raises what `disable` raises."""
     disable(user=user, loader=loader)
     active = LoaderExecutionLock.objects.active().filter(
-        loader=loader, load_history__trigger__in=[t for t in Trigger if t.loads]
+        loader=loader, load_history__trigger__in=LOADING
     )
     asked = 0
     for lock_id, execution_id in list(active.values_list("pk", "load_history_id")):

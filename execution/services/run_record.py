@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce
 
 from core.window import Window
 from execution.coverage import Outcome, uncovered
-from execution.models import LoadHistory, RunStatus, Trigger
+from execution.models import LOADING, LoadHistory, RunStatus, Trigger
 from execution.provenance import LoadedRun
 from execution.replay import Event
 from loaders.models import Loader
@@ -20,7 +20,6 @@ from loaders.policies import REPLACE_KEYS, PurgeStrategy
 
 _LOADED = (RunStatus.SUCCESS, RunStatus.PARTIAL)
 _ENDED = (*_LOADED, RunStatus.FAILED)
-_LOADING = [trigger for trigger in Trigger if trigger.loads]
 _COLUMNS = (
     "id",
     "query_from_time",
@@ -88,7 +87,7 @@ class Reach:
     def of(cls, loader: Loader, start: datetime | None) -> Reach:
         """For the loader's time from an instant on. Only closed time is loaded, so whatever
         overlaps that time was started after it began."""
-        kept = LoadHistory.objects.filter(loader_id=loader.loader_code, trigger__in=_LOADING)
+        kept = LoadHistory.objects.filter(loader_id=loader.loader_code, trigger__in=LOADING)
         since = kept.aggregate(since=Min("start_time"))["since"]
         later = kept if start is None else kept.filter(start_time__gt=start)
         length = later.aggregate(most=Max(F("query_to_time") - F("query_from_time")))["most"]
@@ -120,7 +119,7 @@ class RunsAround:
         runs = LoadHistory.objects.filter(
             loader_id=self._loader_code,
             status__in=_ENDED,
-            trigger__in=_LOADING,
+            trigger__in=LOADING,
             query_from_time__gte=stretch.start - self._longest,
             query_from_time__lt=stretch.end,
             query_to_time__gt=stretch.start,

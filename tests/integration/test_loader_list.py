@@ -18,6 +18,7 @@ from audit.models import AuditEvent
 from execution.models import CoverageInterval, LoadHistory, RunStatus, Trigger
 from execution.recent_runs import recent_runs
 from loaderportal.loader_list import week_of
+from loaderportal.loader_sections import overview
 from loaders.admin import switching
 from loaders.models import Loader, LoaderState
 from loaders.services import archive_loader, switch_many
@@ -115,6 +116,20 @@ def test_latest_runs_are_those_that_ended_and_loaded_the_oldest_first(place: Pla
     started = [run.started - now for run in found["ORDERS_HOURLY"]]
     assert started == [timedelta(minutes=number) for number in (2, 3, 4)]
     assert found["UNKNOWN"] == []
+
+
+def test_a_loader_is_told_by_its_last_load_and_not_by_trials(place: Place) -> None:
+    LoadHistory.objects.update(start_time=timezone.now() - timedelta(days=30))
+    now = timezone.now()
+    _ran(place.loader, now - timedelta(minutes=9), RunStatus.SUCCESS)
+    _ran(place.loader, now - timedelta(minutes=8), RunStatus.FAILED, Trigger.DRY_RUN)
+    shown = overview(place.loader, now)
+    last = LoadHistory.objects.get(start_time=now - timedelta(minutes=9))
+    assert shown["last"]["address"].endswith(f"/{last.pk}/change/")
+    assert shown["failures"] == []
+    assert len(shown["runs"]) > 1
+    LoadHistory.objects.update(trigger=Trigger.RECOUNT)
+    assert overview(place.loader, now)["last"] is None
 
 
 def test_a_page_asks_no_more_of_the_database_for_more_rows(place: Place) -> None:
