@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django import forms
+from django.contrib import messages
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
@@ -167,16 +168,17 @@ class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
             self._show(error)
 
     def _show(self, error: PortalError) -> None:
+        error.leave_trace()
         by_field = error.details.get("errors")
         if not isinstance(by_field, Mapping):
             self.add_error(None, error.message)
             return
-        for name, messages in by_field.items():
+        for name, said in by_field.items():
             field = self.field_of(name)
             if field in self.fields:
-                self.add_error(field, messages)
+                self.add_error(field, said)
             else:
-                self.add_error(None, messages)
+                self.add_error(None, said)
 
     def field_of(self, name: str) -> str:
         """The form's field for a name that the service complains about."""
@@ -188,6 +190,12 @@ class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def save_m2m(self) -> None:
         """The service has saved those too."""
+
+
+def tell_refusal(request: HttpRequest, error: PortalError) -> None:
+    """Show a service's error on the page that comes next."""
+    error.leave_trace()
+    messages.error(request, error.message)
 
 
 def name_of(user: Any) -> str:

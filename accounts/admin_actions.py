@@ -17,7 +17,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
-from accounts.admin_access import PortalModelAdmin
+from accounts.admin_access import PortalModelAdmin, tell_refusal
 from accounts.roles import Permission, User, may, refusal
 from core.errors import PortalError
 
@@ -34,6 +34,7 @@ class ActionForm(forms.Form):
 
     def show(self, error: PortalError) -> None:
         """Put the service's error where it belongs."""
+        error.leave_trace()
         by_field = error.details.get("errors")
         if not isinstance(by_field, Mapping):
             self.add_error(None, error.message)
@@ -186,7 +187,7 @@ class ActionPageAdmin(PortalModelAdmin):
         try:
             told = action.act(request.user, found)
         except PortalError as error:
-            messages.error(request, error.message)
+            tell_refusal(request, error)
         else:
             if isinstance(told, HttpResponseBase):
                 return told

@@ -1,4 +1,4 @@
-"""The address of a client behind reverse proxies. Pure."""
+"""The address of a client behind reverse proxies, and whose word counts for it. Pure."""
 
 from __future__ import annotations
 
@@ -25,6 +25,11 @@ def client_address(peer: str, forwarded_for: str, trusted: Iterable[Network]) ->
             return found
         found = address
     return found
+
+
+def vouches(peer: str, trusted: Iterable[Network]) -> bool:
+    """Whether the connection's peer is a proxy that is trusted."""
+    return _is_in(peer, list(trusted))
 
 
 def _is_in(text: str, networks: list[Network]) -> bool:

@@ -236,7 +236,7 @@ class BackfillRetry(Endpoint):
 
     def post(self, request: Request, job_id: str) -> Response:
         job = _job(job_id, request.user)
-        wanted = wanted_in(valid_body(WantedBody, request)) if request.data else None
+        wanted = None if request.data == {} else wanted_in(valid_body(WantedBody, request))
         retried = services.retry(user=request.user, job=job, wanted=wanted)
         return Response(JobAnswer(retried).data, status=status.HTTP_201_CREATED)
 

@@ -29,6 +29,10 @@ class PortalError(Exception):
         self.message = message
         self.details = dict(details or {})
 
+    def leave_trace(self) -> None:
+        """What must be known of the error whoever it is told to. Called where it becomes an answer,
+        once all that led to it was rolled back."""
+
 
 class TerminalError(PortalError):
     """Trying again without a change will not help."""

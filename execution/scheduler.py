@@ -27,9 +27,7 @@ from execution.retry import backoff
 from execution.services.dispatch import dispatch
 from execution.services.reaping import hint_unclaimed_again, reap_expired
 from execution.trials.gathering import gather_waiting
-from loaders.exceptions import DefinitionTamperedError
 from loaders.models import Loader, LoaderState, LoadStatus
-from loaders.services import report_tampering
 
 logger = structlog.get_logger(__name__)
 
@@ -123,8 +121,8 @@ def _put_aside(loader_id: UUID, loader_code: str, error: Exception) -> None:
         state.consecutive_failures, timedelta(), random.random()
     )
     state.save()
-    if isinstance(error, DefinitionTamperedError):
-        report_tampering(loader_code)
+    if isinstance(error, PortalError):
+        error.leave_trace()
 
 
 def _take_lease() -> bool:

@@ -60,7 +60,8 @@ VARIABLES = (
     Variable(
         "LOADERPORTAL_TRUSTED_PROXIES",
         "Addresses or networks (`10.0.0.0/8`) of the reverse proxies in front, comma-separated: "
-        "their `X-Forwarded-For` says where a request comes from. Nobody else's is believed.",
+        "their `X-Forwarded-For` says where a request comes from, their `X-Forwarded-Proto` "
+        "whether it came over TLS. Nobody else's is believed.",
         networks,
         default=[],
     ),

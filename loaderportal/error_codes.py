@@ -55,7 +55,8 @@ def register() -> tuple[Entry, ...]:
     for app in APPS:
         _import_all(app)
     found: dict[str, list[tuple[int, bool, str]]] = {}
-    for kind in _kinds(PortalError):
+    # Not in the order of their import, which nobody chose.
+    for kind in sorted(_kinds(PortalError), key=lambda kind: (kind.__module__, kind.__name__)):
         may_pass = issubclass(kind, TransientError)
         meaning = first_sentence(kind.__doc__ or "")
         found.setdefault(kind.code, []).append((int(kind.status), may_pass, meaning))

@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 from django.db.models import TextChoices
 
 from core.errors import DefinitionError, TerminalError, TransientError
+from loaders.tampering import TAMPERED, report_tampering
 
 State = TypeVar("State", bound=TextChoices)
 
@@ -104,8 +105,16 @@ class EvidenceNotReadyError(TerminalError):
 class DefinitionTamperedError(DefinitionError):
     """The stored definition is not the one that was submitted or approved."""
 
-    code = "DEFINITION_TAMPERED"
+    code = TAMPERED
     status = HTTPStatus.CONFLICT
+
+    def __init__(self, message: str, *, loader_code: str) -> None:
+        super().__init__(message)
+        self._loader_code = loader_code
+
+    def leave_trace(self) -> None:
+        """Whoever it is told to, the audit trail knows of it too."""
+        report_tampering(self._loader_code)
 
 
 class LoaderIsExternalError(TerminalError):

@@ -28,13 +28,11 @@ from execution.models import LoaderExecutionLock, LoadHistory, Trigger
 from execution.services import dispatch_window
 from execution.windows import NotDue, NotDueReason
 from loaders.exceptions import (
-    DefinitionTamperedError,
     LoaderArchivedError,
     LoaderDisabledError,
     LoaderNotApprovedError,
 )
 from loaders.policies import PurgeStrategy
-from loaders.services import report_tampering
 
 JOB = "backfillJob"
 """Member of an execution's metadata: the id of the job whose window it loads."""
@@ -147,8 +145,7 @@ def _note(job: BackfillJob, *, is_contended: bool) -> None:
 def _refused(job: BackfillJob, error: PortalError) -> None:
     """A loader that was changed at this very moment is followed at the next look. What may pass,
     and a key that is missing from the keyring, is waited for. Anything else fails the job."""
-    if isinstance(error, DefinitionTamperedError):
-        report_tampering(job.loader_id)
+    error.leave_trace()
     if isinstance(error, TerminalError) and not isinstance(error, _LOOKED_AT_AGAIN):
         end(job, JobStatus.FAILED, code=error.code, message=error.message)
     else:

@@ -25,6 +25,9 @@ class CursorPages(CursorPagination):
     page_size = 50
     page_size_query_param = "pageSize"
     max_page_size = PageParameters.largest
+    offset_cutoff = 100_000
+    """Rows that may share the first value that orders, as gaps of many loaders share their start. A
+    cursor counts them; beyond, it would lead to the same page for ever."""
 
     def get_page_size(self, request: Request) -> int | None:
         """As asked for; what is asked for was checked before."""

@@ -57,6 +57,7 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
     """DRF's exception handler. None lets Django answer an unexpected error with 500."""
     headers: dict[str, str] = {}
     if isinstance(error, PortalError):
+        error.leave_trace()
         status, details = int(error.status), error.details
         body = problem(status, error.code, error.message, details)
         headers |= error.headers

@@ -40,6 +40,10 @@ class Strict(serializers.Serializer[Any]):
             raise serializers.ValidationError(wrong)
 
 
+class NothingBody(Strict):
+    """Body of what needs none: none at all, or no member."""
+
+
 class Parameters(Strict):
     """What may stand behind the question mark of an address; in this class itself, nothing. What
     chooses the page of a list is not named here (see `core.api.pagination`)."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from django.core.exceptions import TooManyFieldsSent
 from django.db.models import Model
-from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.exceptions import APIException, NotAcceptable, ValidationError
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
 from core.api.idempotency import Repetition, answer_once, key_of
-from core.api.serializers import Parameters, Several
+from core.api.operations import Operation
+from core.api.serializers import NothingBody, Parameters, Several
 from core.api.throttle import count_request
 from core.camel_case import camelize, underscore
 from core.errors import PortalError
@@ -31,6 +33,9 @@ class Endpoint(APIView):
 
     repetition = Repetition.ANSWERED
 
+    operations: Mapping[str, Operation]
+    """What the OpenAPI document says of each method."""
+
     parameters: type[Parameters] = Parameters
     """What GET may be asked, checked before the handler runs; the other methods take nothing."""
 
@@ -47,10 +52,23 @@ class Endpoint(APIView):
             raise
         count_request(request, request.user)
 
+    def perform_content_negotiation(
+        self,
+        request: Request,
+        force: bool = False,  # noqa: FBT001 - DRF's signature
+    ) -> Any:
+        """DRF looks first whether it can answer in the form that is asked for: where it can't, the
+        request counts all the same. Raises NotAcceptable, TooManyRequestsError."""
+        try:
+            return super().perform_content_negotiation(request, force)
+        except NotAcceptable:
+            self.perform_authentication(request)
+            raise
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Once it is settled that the user may: check the parameters, and put the handler behind
-        the memory of answers, where the request names a key. DRF looks the handler up only after
-        this. Raises ValidationError."""
+        """Once it is settled that the user may: check the parameters, refuse a body that nobody
+        reads, and put the handler behind the memory of answers, where the request names a key. DRF
+        looks the handler up only after this. Raises ValidationError, ParseError."""
         super().initial(request, *args, **kwargs)
         if request.method not in self.allowed_methods:
             self.http_method_not_allowed(request, *args, **kwargs)
@@ -58,6 +76,8 @@ class Endpoint(APIView):
         handler = getattr(self, "post", None)
         if request.method != "POST" or handler is None:
             return
+        if self.operations["POST"].body is None:
+            valid_body(NothingBody, request)
         key = key_of(request, self.repetition)
         if key is not None:
             self.__dict__["post"] = lambda *args, **kwargs: answer_once(

@@ -51,13 +51,12 @@ from loaders.connectors.errors import (
     SourceUnreachableError,
 )
 from loaders.exceptions import (
-    DefinitionTamperedError,
     LoaderArchivedError,
     LoaderDisabledError,
     LoaderNotApprovedError,
 )
 from loaders.models import Loader, LoaderState, LoadStatus
-from loaders.services import report_tampering
+from loaders.tampering import TAMPERED, report_tampering
 from signals.exceptions import ColumnsChangedError, DuplicateKeyError, RowRejectedError
 
 _OURS = (CaptureFailedError, ControlDatabaseError, LeaseExpiredError, NotClaimedError)
@@ -146,7 +145,7 @@ def record_failure(lock_id: UUID, failure: Failure, *, among: LockQuerySet | Non
             elif failure.has_served and lock.loader.source_database_id is not None:
                 note_success(lock.loader.source_database_id)
             _fail_history(lock.load_history, failure)
-            if failure.code == DefinitionTamperedError.code:
+            if failure.code == TAMPERED:
                 report_tampering(lock.loader_id)
             release_or_fail(lock_id, among=among)
     except LockLostError:

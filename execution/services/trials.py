@@ -106,7 +106,8 @@ def submitted_definition(version: LoaderVersion) -> Definition:
     ):
         raise DefinitionTamperedError(
             f"The definition of {loader.loader_code} was altered outside the portal after it was "
-            "submitted. Save and submit it again."
+            "submitted. Save and submit it again.",
+            loader_code=loader.loader_code,
         )
     return definition
 

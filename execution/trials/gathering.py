@@ -41,7 +41,6 @@ def gather_waiting() -> int:
     for pack_id, source_id in _without_task():
         if source_id in no_place:
             continue
-        set_correlation_id(str(uuid7()))
         try:
             queued += _gather(pack_id)
         except PortalAtCapacityError:
@@ -77,6 +76,7 @@ def _gather(pack_id: UUID) -> bool:
     pack = waiting_packs().filter(pk=pack_id).first()
     if pack is None:
         return False
+    set_correlation_id(pack.correlation_id or str(uuid7()))
     if pack.attempts >= MOST_ATTEMPTS and (report := _incomplete(pack)) is not None:
         finish_evidence(pack.pk, report)
         return False

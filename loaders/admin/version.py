@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from accounts.admin_access import PortalModelAdmin, name_of
+from accounts.admin_access import PortalModelAdmin, name_of, tell_refusal
 from accounts.roles import Permission, User, may, refusal
 from core.display import NOTHING, Tone, badge, time_shown
 from core.errors import PortalError
@@ -188,7 +188,7 @@ class LoaderVersionAdmin(PortalModelAdmin):
         try:
             restore_version(user=request.user, loader=version.loader, number=version.number)
         except PortalError as error:
-            messages.error(request, error.message)
+            tell_refusal(request, error)
         else:
             code = version.loader.loader_code
             messages.success(request, f"{code} has the values of version {version.number} again.")
@@ -204,7 +204,7 @@ class LoaderVersionAdmin(PortalModelAdmin):
         try:
             renew_evidence(user=request.user, version=version)
         except PortalError as error:
-            messages.error(request, error.message)
+            tell_refusal(request, error)
         else:
             messages.success(request, "The evidence is gathered again.")
         return redirect("admin:loaders_loaderversion_change", version.pk)
@@ -255,8 +255,9 @@ class LoaderVersionAdmin(PortalModelAdmin):
             except PortalError as error:
                 version.refresh_from_db(fields=["decision"])
                 if version.decision != Decision.PENDING:  # somebody else was faster
-                    messages.error(request, error.message)
+                    tell_refusal(request, error)
                     return redirect("admin:loaders_loaderversion_change", version.pk)
+                error.leave_trace()
                 form.add_error("comment" if "comment" in _fields(error) else None, error.message)
             else:
                 messages.success(request, text)

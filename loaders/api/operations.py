@@ -16,9 +16,9 @@ from loaders.api.serializers import (
     DecisionBody,
     LoaderAnswer,
     LoaderBody,
+    LoaderChangeBody,
     LoaderWithSql,
     LogLevelBody,
-    NothingBody,
     SourceBody,
     SubmitBody,
     TeamsBody,
@@ -67,8 +67,8 @@ CHANGE_LOADER = Operation(
     "changeLoader",
     "Change a loader",
     "Members that are left out stay as they are. A change of what is governed returns the loader "
-    "to DRAFT at once.",
-    body=LoaderBody,
+    "to DRAFT at once. Its code and kind stay; `enable` and `disable` switch it.",
+    body=LoaderChangeBody,
     body_is_optional=True,
     answer=LoaderAnswer,
     has_etag=True,
@@ -204,16 +204,6 @@ COMPARE_VERSIONS = Operation(
     answer=DiffAnswer,
     errors=(LoaderNotFoundError, VersionNotFoundError),
 )
-VALIDATE_LOADER = Operation(
-    "validateLoader",
-    "Validate a loader's draft",
-    "The answer is that of `sql/validate` about the statement as it is stored now. For those who "
-    "may see the statement: findings quote identifiers of it.",
-    body=NothingBody,
-    body_is_optional=True,
-    answer=VerdictAnswer,
-    errors=(LoaderNotFoundError, LoaderIsExternalError),
-)
 LIST_LOADERS_AS_SEED = Operation(
     "listLoadersBySeedPath", "List loaders, by the path of the older service", tag="loaders"
 )
@@ -229,8 +219,8 @@ VALIDATE_SQL = Operation(
 VALIDATE_LOADER = Operation(
     "validateLoader",
     "Check a loader's draft",
-    body=NothingBody,
-    body_is_optional=True,
+    "The answer is that of `sql/validate` about the statement as it is stored now. For those who "
+    "may see the statement: findings quote identifiers of it.",
     answer=VerdictAnswer,
     errors=(LoaderNotFoundError, LoaderIsExternalError),
 )

@@ -62,6 +62,18 @@ class LoaderBody(Strict, serializers.ModelSerializer[Loader]):
         return None if db_code is None else get_source(db_code, user=user)
 
 
+class LoaderChangeBody(LoaderBody):
+    """What may be changed of a loader. Its code and kind are given once; it is switched on and off
+    by `enable` and `disable`."""
+
+    class Meta(LoaderBody.Meta):
+        fields = tuple(
+            name
+            for name in LoaderBody.Meta.fields
+            if name not in {"loader_code", "kind", "enabled"}
+        )
+
+
 class LoaderAnswer(LoaderBody):
     """A loader as it is shown in lists and after an act: without its SQL."""
 
@@ -102,10 +114,6 @@ class LoaderWithSql(LoaderAnswer):
 
     class Meta(LoaderAnswer.Meta):
         fields = (*LoaderAnswer.Meta.fields, "loader_sql")
-
-
-class NothingBody(Strict):
-    """Body of what needs none."""
 
 
 class CopyBody(Strict):

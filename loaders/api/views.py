@@ -36,9 +36,9 @@ from loaders.api.serializers import (
     DiffParameters,
     LoaderAnswer,
     LoaderBody,
+    LoaderChangeBody,
     LoaderWithSql,
     LogLevelBody,
-    NothingBody,
     SourceBody,
     SubmitBody,
     ValidateBody,
@@ -96,7 +96,7 @@ class LoaderDetail(Endpoint):
         return Response(answer.data, headers=etag_headers(etag))
 
     def patch(self, request: Request, code: str) -> Response:
-        values = valid_body(LoaderBody, request, partial=True)
+        values = valid_body(LoaderChangeBody, request, partial=True)
         with held(request, code) as loader:
             services.update_loader(user=request.user, loader=loader, values=values)
         return loader_answer(request, loader)
@@ -282,7 +282,6 @@ class LoaderValidate(Endpoint):
     operations = {"POST": described.VALIDATE_LOADER}
 
     def post(self, request: Request, code: str) -> Response:
-        valid_body(NothingBody, request)
         loader = services.get_loader(code, user=request.user)
         verdict = services.validate_draft(user=request.user, loader=loader)
         return Response(VerdictAnswer(verdict).data)

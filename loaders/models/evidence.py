@@ -33,6 +33,9 @@ class EvidencePack(models.Model):
     )
     note = models.TextField(blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
+    correlation_id = models.CharField(max_length=64, blank=True)
+    """Of the request that asked for it; empty where none is known."""
+
     gathered_at = models.DateTimeField(null=True)
     report = EncryptedTextField(place="evidence_pack.report", null=True)
 

@@ -30,7 +30,6 @@ from loaders.services.fitness import (
     approved_definition,
     approved_for_posts,
     check_source,
-    report_tampering,
 )
 from loaders.services.following import follow_events
 from loaders.services.governance import export_governance_report, governance_report
@@ -81,7 +80,6 @@ __all__ = [
     "read_catalogue",
     "reject",
     "renew_evidence",
-    "report_tampering",
     "require_on",
     "require_reach",
     "restore_version",

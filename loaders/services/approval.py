@@ -13,6 +13,7 @@ from accounts.roles import Permission, User, require_person
 from audit.models import LoaderEvent
 from audit.services import emit, record
 from core.clock import database_now
+from core.correlation import correlation_id
 from core.errors import PortalError
 from core.keyring import DecryptionError, LostKeyError
 from loaders.definition import Definition
@@ -70,7 +71,7 @@ def submit(*, user: User, loader: Loader, note: str = "") -> LoaderVersion:
     )
     loader.save()
     if loader.kind == LoaderKind.SQL:
-        EvidencePack.objects.create(version=version)
+        EvidencePack.objects.create(version=version, correlation_id=correlation_id())
     _tell(loader, version, user, SUBMITTED)
     return version
 
@@ -99,7 +100,8 @@ def approve(
     if not _is_as_submitted(loader, waiting):
         raise DefinitionTamperedError(
             f"The definition of {loader.loader_code} was altered outside the portal after it was "
-            "submitted. Save and submit it again."
+            "submitted. Save and submit it again.",
+            loader_code=loader.loader_code,
         )
     if loader.kind == LoaderKind.SQL:
         check_evidence(waiting, comment=comment)
@@ -250,7 +252,8 @@ def _pending(loader: Loader, number: int | None) -> LoaderVersion:
     if waiting is None:
         raise DefinitionTamperedError(
             f"The version of {loader.loader_code} that waits was altered outside the portal. Save "
-            "and submit it again."
+            "and submit it again.",
+            loader_code=loader.loader_code,
         )
     if number not in {None, waiting.number}:
         raise InvalidTransitionError(

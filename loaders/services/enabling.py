@@ -51,6 +51,7 @@ def switch_many(*, user: User, loaders: Iterable[Loader], to: bool) -> Switched:
             with transaction.atomic():
                 is_changed = _switch(user, loader, to=to)[1]
         except PortalError as error:
+            error.leave_trace()
             refused[loader.loader_code] = error.message
         else:
             (done if is_changed else already).append(loader.loader_code)

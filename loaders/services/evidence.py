@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from accounts.roles import Permission, User, may, require
 from audit.services import record
 from core.clock import database_now
+from core.correlation import correlation_id
 from loaders.exceptions import (
     EvidenceNotReadyError,
     InvalidTransitionError,
@@ -80,7 +81,7 @@ def renew_evidence(*, user: User, version: LoaderVersion) -> EvidencePack:
         message = "The evidence is being gathered already."
         raise InvalidTransitionError.between(message, present, target, EvidencePack.TRANSITIONS)
     pack.status = EvidenceStatus.WAITING
-    pack.note, pack.attempts = "", 0
+    pack.note, pack.attempts, pack.correlation_id = "", 0, correlation_id()
     pack.save()
     record(
         actor=user,

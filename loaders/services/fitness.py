@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django.conf import settings
 
-from audit.services import record
 from core.keyring import DecryptionError, LostKeyError
 from loaders.definition import Definition
 from loaders.exceptions import (
@@ -105,16 +104,6 @@ def _tampered(loader: Loader, version: LoaderVersion) -> DefinitionTamperedError
     return DefinitionTamperedError(
         f"The definition of {loader.loader_code} is not the one that was approved as version "
         f"{version.number}: a row was altered outside the portal. Save it and have it approved "
-        "again."
-    )
-
-
-def report_tampering(loader_code: str) -> None:
-    """Leave an audit event that a definition was found altered and its run refused."""
-    record(
-        actor=None,
-        action="loader.refused",
-        object_type="loader",
-        object_id=loader_code,
-        after={"errorCode": DefinitionTamperedError.code},
+        "again.",
+        loader_code=loader.loader_code,
     )

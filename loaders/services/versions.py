@@ -75,7 +75,8 @@ def restore_version(*, user: User, loader: Loader, number: int) -> Loader:
     if not submitted.matches(version.digest, number):
         raise DefinitionTamperedError(
             f"Version {number} of {loader.loader_code} was altered outside the portal; it can't "
-            "be restored."
+            "be restored.",
+            loader_code=loader.loader_code,
         )
     restored = update_loader(user=user, loader=loader, values=_values_of(version))
     record(

@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 from django.test import Client as HttpClient
+from rest_framework.test import APIClient
+from rest_framework_simplejwt.tokens import AccessToken
 
 from audit.models import AuditEvent
 from core.clock import ClockTimestamp
 from execution.models import LoadHistory, Replica
+from loaders.models import Loader
 from tests.integration.test_idempotency import Sender
 from tests.support.api import Client
 from tests.support.people import People
@@ -207,6 +210,27 @@ def test_a_bad_field_is_named_and_nothing_is_stored(
     assert (status, problem["code"]) == (422, "VALIDATION_FAILED")
     assert field in problem["errors"]
     assert Client(people.viewer).get("loaders")[1]["results"] == []
+
+
+NO_BODY = [
+    (b'{"dryRun": true}', "application/json", 422),
+    (b"[]", "application/json", 422),
+    (b"null", "application/json", 422),
+    (b"{not json", "application/json", 400),
+    (b"hello", "text/plain", 415),
+]
+
+
+@pytest.mark.parametrize(("body", "form", "status"), NO_BODY)
+def test_a_body_that_nobody_reads_is_refused_and_nothing_is_done(
+    approved: People, body: bytes, form: str, status: int
+) -> None:
+    http = APIClient()
+    http.credentials(HTTP_AUTHORIZATION=f"Bearer {AccessToken.for_user(approved.operator)}")
+    for path in ("loaders/ORDERS_HOURLY/run", "loaders/ORDERS_HOURLY/disable"):
+        assert http.post(f"/api/v1/{path}", body, content_type=form).status_code == status, path
+    assert Loader.objects.get().enabled
+    assert LoadHistory.objects.count() == 0
 
 
 def test_a_code_is_taken_once(approved: People) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,8 +12,8 @@ from django.urls import resolve
 
 from accounts.roles import Role
 from core.api.views import ListEndpoint
-from execution.models import LoaderExecutionLock
-from loaders.models import Loader, SourceDatabase
+from execution.models import CoverageInterval, LoaderExecutionLock
+from loaders.models import Loader, LoaderState, SourceDatabase
 from tests.integration.test_api_access import ENDPOINTS, NOWHERE, client_of
 from tests.support.many import add_more
 from tests.support.place import Place
@@ -286,3 +287,32 @@ def plan_of(place: Place, path: str) -> str:
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN {query}")
         return "\n".join(row[0] for row in cursor.fetchall())
+
+
+def test_pages_lead_through_more_rows_of_one_time_than_a_cursor_used_to_count(
+    place: Place,
+) -> None:
+    values = {
+        field.attname: getattr(place.loader, field.attname)
+        for field in Loader._meta.concrete_fields
+        if field.name not in {"id", "loader_code"}
+    }
+    codes = [f"SAME_{number:04}" for number in range(1600)]
+    loaders = Loader.objects.bulk_create(Loader(**values, loader_code=code) for code in codes)
+    end = START + timedelta(hours=1)
+    LoaderState.objects.bulk_create(
+        LoaderState(loader=loader, last_load_timestamp=end) for loader in loaders
+    )
+    CoverageInterval.objects.bulk_create(
+        CoverageInterval(loader_id=code, range_from=START, range_to=end, state="FAILED")
+        for code in codes
+    )
+    met: list[str] = []
+    http, following = client_of(place.user(Role.VIEWER)), "/api/v1/gaps?pageSize=500"
+    while following:
+        page = http.get(following).json()
+        met += [row["loaderCode"] for row in page["results"]]
+        following = page["next"]
+        assert len(met) <= 2000
+    assert sorted(set(met) & set(codes)) == codes
+    assert len(met) == len(set(met))

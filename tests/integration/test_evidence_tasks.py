@@ -12,12 +12,13 @@ from django.test.utils import CaptureQueriesContext
 from backfill.services.submitting import Wanted
 from backfill.services.submitting import submit as submit_backfill
 from core.clock import database_now
+from core.correlation import set_correlation_id
 from execution.models import LoadHistory, RunStatus, Trial, TrialKind, Trigger
 from execution.scheduler import cycle
 from execution.services import request_cancel, request_trial
 from execution.trials.gathering import MOST_ATTEMPTS, gather_waiting
 from loaders.models import EvidencePack, EvidenceStatus, Loader, LoaderState, SourceDatabase
-from loaders.services import approve
+from loaders.services import approve, renew_evidence
 from tests.portal_database import PortalDatabase
 from tests.servers import SourceServer
 from tests.support.gathering import codes, gathered, people_and_replica, submitted, work
@@ -144,3 +145,23 @@ def test_a_long_backfill_at_the_same_source_does_not_keep_a_pack_waiting(
 
     assert work().trigger == Trigger.DRY_RUN
     assert EvidencePack.objects.get(version=version).status == EvidenceStatus.FINISHED
+
+
+@pytest.mark.gathers_evidence
+def test_evidence_is_gathered_under_the_id_of_who_asked_for_it(
+    committed_db: PortalDatabase, postgres_source: SourceServer
+) -> None:
+    people = people_and_replica()
+    make_orders(postgres_source)
+    source = make_source(postgres_source, people)
+    set_correlation_id("asked.by.submit")
+    version = submitted(people, source)
+    set_correlation_id("the.scheduler")
+    assert gather_waiting() == 1
+    assert LoadHistory.objects.get().correlation_id == "asked.by.submit"
+    work()
+    set_correlation_id("asked.again")
+    renew_evidence(user=people.operator, version=version)
+    set_correlation_id("the.scheduler")
+    assert gather_waiting() == 1
+    assert LoadHistory.objects.latest("start_time").correlation_id == "asked.again"

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.urls import reverse
+from rest_framework.test import APIClient
+from rest_framework_simplejwt.tokens import AccessToken
 
+from audit.models import AuditEvent
 from core.keyring import LostKeyError
+from execution.models import LoadHistory
 from loaders import services
 from loaders.exceptions import DefinitionTamperedError, ValidationFailedError
 from loaders.models import Loader, SourceDatabase
+from tests.support.commands import manage
 from tests.support.definitions import fresh, make_draft, make_source
 from tests.support.people import People
+from tests.support.place import client_of
 from tests.support.scenes import order_sql
 
 pytestmark = pytest.mark.django_db
@@ -73,6 +81,47 @@ def test_saving_a_new_sql_repairs_it_and_asks_for_a_second_person(
     services.submit(user=people.operator, loader=loader)
     services.approve(user=people.approver, loader=loader)
     services.approved_definition(fresh(loader))
+
+
+def posts(people: People, loader: Loader, key: str = "") -> int:
+    http = APIClient()
+    http.credentials(HTTP_AUTHORIZATION=f"Bearer {AccessToken.for_user(people.operator)}")
+    headers = {"Idempotency-Key": key} if key else {}
+    return http.post(f"/api/v1/loaders/{loader.loader_code}/run", headers=headers).status_code
+
+
+def presses(people: People, loader: Loader) -> int:
+    page = reverse("admin:loaders_loader_do", args=[loader.pk, "run"])
+    return client_of(people.operator).post(page).status_code
+
+
+ASKS: dict[str, tuple[Callable[[People, Loader], int], int]] = {
+    "at the API": (posts, 409),
+    "with a key": (lambda people, loader: posts(people, loader, "a-key"), 409),
+    "in the console": (presses, 302),
+    "by a command": (
+        lambda people, loader: (
+            manage("loader", "run", loader.loader_code, as_user=people.operator).code
+        ),
+        5,
+    ),
+}
+
+
+@pytest.mark.parametrize("how", ASKS)
+def test_who_asks_for_a_run_of_it_is_refused_and_the_trail_knows(
+    people: People, loader: Loader, how: str
+) -> None:
+    ask, refused = ASKS[how]
+    services.enable(user=people.operator, loader=loader)
+    alter("lateness_seconds = 7")
+    assert ask(people, loader) == refused
+    (event,) = AuditEvent.objects.filter(action="loader.refused")
+    assert (event.object_id, event.after) == (
+        loader.loader_code,
+        {"errorCode": "DEFINITION_TAMPERED"},
+    )
+    assert LoadHistory.objects.count() == 0
 
 
 def test_another_change_says_what_must_be_repaired(people: People, loader: Loader) -> None:

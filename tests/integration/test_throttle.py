@@ -110,6 +110,12 @@ def test_a_request_that_the_role_does_not_allow_is_counted(limit: int) -> None:
 
 
 @pytest.mark.django_db
+def test_a_request_for_a_form_that_there_is_none_of_is_counted(limit: int) -> None:
+    client = client_of(People().viewer)
+    assert statuses(client, limit + 1, headers={"Accept": "text/html"}) == [406] * 3 + [429]
+
+
+@pytest.mark.django_db
 def test_refused_requests_do_nothing(limit: int) -> None:
     client = client_of(People().admin)
     assert statuses(client, 3) == [200] * 3
