@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -21,11 +20,11 @@ from accounts.object_access import reachable
 from accounts.roles import User
 from backfill.models import BackfillJob
 from backfill.order import FIRST, LAST, USUAL
+from backfill.preview_text import preview_facts, preview_notices
 from backfill.services import Preview, PreviewedWindow, Wanted
 from backfill.services.submitting import LONGEST_REASON
 from backfill.states import JobMode
-from core.display import Tone, badge, number_text, span_text, window_shown
-from core.shown_zone import in_shown_zone
+from core.display import Tone, badge, number_text, window_shown
 from execution.admin import COVERAGE_TONES
 from execution.coverage import CoverageState
 from loaders.admin.forms import UtcField
@@ -124,47 +123,6 @@ def preview_context(preview: Preview) -> dict[str, Any]:
         "earlier": preview.page - 1 or None,
         "later": preview.page + 1 if preview.page < preview.pages else None,
     }
-
-
-def preview_facts(preview: Preview, write: Callable[[datetime, datetime], str]) -> dict[str, str]:
-    """What would be done, for a page or in plain text, as `write` writes windows."""
-    planned, cost = preview.planned, preview.estimate
-    standing = number_text(preview.standing)
-    span = None if cost.seconds is None else _span(cost.seconds)
-    busy = None if cost.busy_seconds is None else _span(cost.busy_seconds)
-    return {
-        str(in_shown_zone("Range")): write(planned.window.start, planned.window.end),
-        "Windows": number_text(planned.windows),
-        str(in_shown_zone("First")): write(preview.first.start, preview.first.end),
-        str(in_shown_zone("Last")): write(preview.last.start, preview.last.end),
-        "Signals there now": f"more than {standing}" if preview.standing_is_more else standing,
-        "Version": str(planned.version.number),
-        "Estimated time": span or "Unknown: no run so far",
-        "Expected signals": number_text(cost.rows),
-        "Queries at the source": f"{cost.queries:,}, {cost.at_once} at once",
-        "Its connections": f"{cost.at_once} of {cost.of_connections}",
-        "Busy for": busy or "Unknown",
-    }
-
-
-def _span(seconds: int) -> str:
-    return span_text(timedelta(seconds=seconds))
-
-
-def preview_notices(preview: Preview) -> list[str]:
-    """What somebody should know before they submit it."""
-    notices = []
-    if preview.equal_job:
-        notices.append("A backfill over this very range is active already.")
-    if preview.overlapping_jobs:
-        count = len(preview.overlapping_jobs)
-        notices.append(
-            f"{count} active backfill(s) of the loader overlap it: what both load is "
-            "loaded twice, never at once."
-        )
-    if preview.needs_approval:
-        notices.append("It is large: a second person must approve it.")
-    return notices
 
 
 def _row(shown: PreviewedWindow) -> dict[str, Any]:

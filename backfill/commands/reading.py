@@ -8,10 +8,10 @@ from rich.console import Group, RenderableType
 
 from accounts.commands import Act, Answer, Call, fields, table
 from accounts.roles import Permission
-from backfill.admin.form import preview_facts, preview_notices
 from backfill.api_answers import PreviewAnswer
 from backfill.commands.naming import JobAct, add_wish, job_of, loader_of, wanted_of
 from backfill.models import BackfillJob, BackfillRun
+from backfill.preview_text import preview_facts, preview_notices
 from backfill.serializers import JobAnswer, JobRow, RunAnswer
 from backfill.services import preview
 from backfill.services.reading import jobs_of, pace

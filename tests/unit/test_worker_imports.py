@@ -24,6 +24,14 @@ django.setup()
 import execution.tasks, execution.management.commands.runportal
 print(*[name for name in {_NOT_FOR_WORKERS} if name in sys.modules])
 """
+_COMMANDS = """
+import os, sys, django
+os.environ["DJANGO_SETTINGS_MODULE"] = "loaderportal.settings"
+django.setup()
+from tests.support.commands import our_commands
+assert len(our_commands()) > 10
+print(*[name for name in ("loaderportal.admin", "unfold.admin") if name in sys.modules])
+"""
 _CHECK = """
 import os, django
 os.environ["DJANGO_SETTINGS_MODULE"] = "loaderportal.settings"
@@ -46,6 +54,10 @@ def printed_by(program: str) -> list[str]:
 
 def test_a_worker_imports_no_pages_no_endpoints_and_no_arrays() -> None:
     assert printed_by(_WORKER) == []
+
+
+def test_a_command_imports_no_pages() -> None:
+    assert printed_by(_COMMANDS) == []
 
 
 def test_djangos_checks_look_at_the_pages_all_the_same() -> None:
