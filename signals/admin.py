@@ -47,7 +47,10 @@ class BroughtByFilter(admin.SimpleListFilter):
         self, request: HttpRequest, queryset: QuerySet[SegmentCombination]
     ) -> QuerySet[SegmentCombination]:
         code = self.value()
-        return queryset if code is None else of_loader(queryset, code)
+        if code is None:
+            return queryset
+        reached = Loader.objects.visible_to(request.user).filter(loader_code=code)
+        return of_loader(queryset, code) if reached.exists() else queryset.none()
 
 
 class DescriptionForm(ServiceForm):

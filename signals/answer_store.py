@@ -18,13 +18,15 @@ _GET = "SELECT body FROM query_answer WHERE cache_key = %s AND expires_at > stat
 _SET = """
 INSERT INTO query_answer (cache_key, body, expires_at)
 VALUES (%s, %s, statement_timestamp() + make_interval(secs => %s))
-ON CONFLICT (cache_key) DO UPDATE SET body = excluded.body, expires_at = excluded.expires_at
+ON CONFLICT (cache_key) DO UPDATE
+SET body = excluded.body, expires_at = excluded.expires_at, kept_at = excluded.kept_at
 """
+# The newest stay: by their expiry, answers for an hour would push out those for five minutes.
 # Rows that somebody else deletes at the moment are left to them: nobody waits for anybody.
 _CULL = """
 DELETE FROM query_answer WHERE cache_key IN (
     SELECT cache_key FROM query_answer WHERE expires_at <= statement_timestamp()
-    OR cache_key IN (SELECT cache_key FROM query_answer ORDER BY expires_at DESC OFFSET %s)
+    OR cache_key IN (SELECT cache_key FROM query_answer ORDER BY kept_at DESC OFFSET %s)
     ORDER BY cache_key FOR UPDATE SKIP LOCKED
 )
 """

@@ -1,7 +1,8 @@
 """Answers to signals queries as they are sent, kept for a while by the loader's data version.
 
 The version is part of an answer's name: a commit raises it with the signals, so no answer that was
-kept before can be found after. An answer is kept only if the version was the same before its
+kept before can be found after. So is the oldest month that there is: retention drops it for all
+loaders at once. An answer is kept only if the version was the same before its
 signals were read and after: it is then exactly of that version (spec 8).
 """
 
@@ -17,12 +18,12 @@ from typing import Any
 import orjson
 import structlog
 from django.core.cache import caches
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 from redis.exceptions import RedisError
 
 from core.camel_case import camelize
 from core.clock import database_now
-from loaders.models import Loader, LoaderState
+from loaders.models import Loader
 from signals.buckets import zone_name
 from signals.points import VALUE_NAMES
 from signals.query import SignalsQuery, run_query
@@ -37,9 +38,15 @@ RECENT = timedelta(days=1)
 RECENT_SECONDS, LASTING_SECONDS = 5 * 60, 60 * 60
 """How long an answer is kept: one whose range ends less than a day ago, and any other."""
 
-_FORM = 2
+_FORM = 3
 """Raised whenever an answer is made of the same signals in another way."""
 
+_VERSION = """
+SELECT state.data_version, (
+    SELECT min(c.relname) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+    WHERE i.inhparent = 'signals.signals_history'::regclass
+) FROM loader_state AS state WHERE state.loader_id = %s
+"""
 _TRIES = 2
 _FAST = 1
 
@@ -52,14 +59,14 @@ class Sent:
     etag: str | None
 
 
-def etag_of(query: SignalsQuery, version: int) -> str:
-    """The entity tag of the answer that the query has at a data version of its loader."""
+def etag_of(query: SignalsQuery, version: str) -> str:
+    """The entity tag of the answer that the query has at a version of its loader's signals."""
     return f'"{_name(query, version)}"'
 
 
-def answer(query: SignalsQuery, version: int) -> Sent:
-    """The answer, kept or made now; `version` is the data version that the loader was seen at. The
-    caller has seen to it that whoever asks reaches the loader. Raises what `run_query` raises."""
+def answer(query: SignalsQuery, version: str) -> Sent:
+    """The answer, kept or made now; `version` is the one that the signals were seen at. The caller
+    has seen to it that whoever asks reaches the loader. Raises what `run_query` raises."""
     for _ in range(_TRIES):
         name = _name(query, version)
         store = _Store()
@@ -75,12 +82,15 @@ def answer(query: SignalsQuery, version: int) -> Sent:
     return Sent(made, None)
 
 
-def version_of(loader: Loader) -> int:
-    """The loader's data version at this moment."""
-    return LoaderState.objects.values_list("data_version", flat=True).get(pk=loader.pk)
+def version_of(loader: Loader) -> str:
+    """The version of the loader's signals at this moment."""
+    with connection.cursor() as cursor:
+        cursor.execute(_VERSION, [loader.pk])
+        data_version, oldest = cursor.fetchone()
+    return f"{data_version} {oldest}"
 
 
-def _name(query: SignalsQuery, version: int) -> str:
+def _name(query: SignalsQuery, version: str) -> str:
     """The same for the same question at the same version, and for no other."""
     asked = [
         _FORM,

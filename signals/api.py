@@ -40,7 +40,7 @@ from core.api.serializers import Parameters, SeveralIdsField
 from core.api.views import Endpoint
 from loaders.exceptions import LoaderNotFoundError
 from loaders.services import get_loader
-from signals.answers import Sent, answer, etag_of
+from signals.answers import Sent, answer, etag_of, version_of
 from signals.buckets import Bucket
 from signals.exceptions import QueryInvalidError, QueryTimeoutError
 from signals.query import (
@@ -131,7 +131,7 @@ class SignalsQueryView(Endpoint):
 
     def get(self, request: Request) -> HttpResponse:
         query = self._query()
-        version = query.loader.state.data_version
+        version = version_of(query.loader)
         etag = etag_of(query, version)
         if is_known(request, etag):
             return HttpResponse(status=HTTPStatus.NOT_MODIFIED, headers=_tagged(etag))

@@ -71,6 +71,8 @@ class RawSignals:
             return self.all(), before, None
         others = [name for name in VALUE_NAMES if name != value]
         stamps, segments, names = self._extremes(others, limit // 3)
+        # A commit between the two statements may bring a combination that no line has.
+        codes += sorted(set(names).difference(codes))
         known = {code: number for number, code in enumerate(codes)}
         by, chosen = reduce(lines, limit - len(stamps))
         at = [line.stamps[some] for line, some in zip(lines, chosen, strict=True)]

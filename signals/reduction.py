@@ -105,7 +105,7 @@ def lttb(x: Floats, y: Floats, limit: int) -> Numbers:
     if len(known) <= limit:
         return known
     if limit < _FEWEST_OF_LTTB:
-        return known[:limit]
+        return known[[0, -1][:limit]]
     found: Numbers = _LTTB.downsample(x[known], y[known], n_out=limit).astype(np.intp)
     return known[found]
 

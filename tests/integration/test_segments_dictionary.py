@@ -179,3 +179,19 @@ def test_of_two_who_name_a_combination_both_are_told_of(committed_db: PortalData
     assert first.before["description"] == ""
     assert second.before == first.after
     assert SegmentDescription.objects.get().description == second.after["description"]
+
+
+def test_the_filter_of_the_list_tells_nothing_of_a_loader_that_one_does_not_reach(
+    people: People, settings: Any
+) -> None:
+    for code in ("POSTED", "OTHER"):
+        add(code)
+    team = make_team(people, "Posters", people.operator)
+    grant_to(people, team, Loader.objects.get(loader_code="POSTED"))
+    settings.OBJECT_PERMISSIONS = True
+    shown = {}
+    for code in ("POSTED", "OTHER", "NOBODYS"):
+        address = f"{reverse('admin:signals_segmentcombination_changelist')}?loader={code}"
+        page = client_of(people.operator).get(address)
+        shown[code] = page.context["cl"].result_count
+    assert shown == {"POSTED": 1, "OTHER": 0, "NOBODYS": 0}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -14,8 +15,10 @@ from rest_framework.test import APIClient
 from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.roles import Role
+from core.window import Window
 from loaders.models import SourceDatabase
 from signals import query as limits
+from signals.raw import RawSignals
 from tests.support.people import person
 from tests.support.signal_rows import (
     Signal,
@@ -239,7 +242,7 @@ def test_more_signals_than_can_be_looked_at_are_refused_before_they_are_read(
         response = viewer.send(limit=10)
     assert (response.status_code, response.json()["code"]) == (422, "QUERY_INVALID")
     assert "less time" in response.json()["detail"]
-    assert not [q for q in queries if "signals_history" in q["sql"]]
+    assert not [q for q in queries if "FROM signals_history" in q["sql"]]
     response = viewer.send(limit=10, segmentCode=[str(segment(0)), str(segment(1))])
     assert response.status_code == 422
     monkeypatch.setattr(limits, "MOST_TOTALLED", 300)
@@ -305,3 +308,22 @@ def test_a_bad_question_is_told_what_to_do_and_reads_no_signal(
     assert response["Content-Type"] == "application/problem+json"
     assert names in response.content.decode()
     assert not [q for q in queries if "signals_" in q["sql"]]
+
+
+def test_a_combination_that_a_commit_brings_while_signals_are_read_breaks_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make_external("SENSORS")
+    put("SENSORS", some_signals(FROM, 200, timedelta(seconds=60)))
+    extremes = RawSignals._extremes
+
+    def after_a_commit(self: RawSignals, names: Sequence[str], most: int) -> Any:
+        insert("SENSORS", [Signal(FROM, segment(9), max_val=1e6)])
+        return extremes(self, names, most)
+
+    monkeypatch.setattr(RawSignals, "_extremes", after_a_commit)
+    window = Window(FROM, FROM + timedelta(days=1))
+    points, before, _ = RawSignals("SENSORS", window, ()).reduced("sum_val", 60)
+    assert before == 200
+    assert len(points.stamps) <= 60
+    assert 1e6 in points.numbers("max_val")

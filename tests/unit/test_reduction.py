@@ -107,3 +107,14 @@ def test_points_that_came_in_another_order_are_put_into_that_of_time() -> None:
     line, order = Line.of(np.array([3, 1, 2]), np.array([0.3, 0.1, 0.2]))
     assert line.values.tolist() == [0.1, 0.2, 0.3]
     assert order.tolist() == [1, 2, 0]
+
+
+def test_a_line_with_a_share_of_four_reaches_from_its_first_point_to_its_last() -> None:
+    x = np.arange(1000)
+    lines = [Line(x * 60_000_000, np.sin(x / 200)) for _ in range(20)]
+    by, chosen = reduce(lines, 80)
+    assert by is ReducedBy.SEGMENT
+    for numbers in chosen:
+        assert {0, 999} <= set(numbers.tolist())
+        assert len(numbers) <= 4
+    assert lttb(x.astype(float), np.sin(x / 200), 1).tolist() == [0]
