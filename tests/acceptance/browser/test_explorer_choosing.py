@@ -67,3 +67,39 @@ def test_of_two_ranges_pressed_in_turn_the_last_is_drawn(visit: Visit, shop: Sho
     viewer.page.keyboard.press("2")
     settled(viewer)
     assert 5 <= drawn(viewer)[0] <= 7
+
+
+def test_enter_waits_for_what_the_words_just_typed_find(visit: Visit, shop: Shop) -> None:
+    shop.add_loader("RETURNS", 3600)
+    viewer = visit(shop.people.viewer)
+    explorer(viewer, "?zone=utc", "empty")
+    page = viewer.page
+    field = page.locator("#explorer-loader")
+    field.click()
+    page.locator("#explorer-loaders [role=option]", has_text="ORDERS_HOURLY").wait_for()
+    assert field.get_attribute("aria-activedescendant") == "explorer-loaders-0"
+    hold(viewer, "search=")
+
+    field.fill("ORDERS")
+    field.press("Enter")
+    field.fill("RETURNS")
+    field.press("ArrowDown")
+    field.press("Enter")
+    assert field.get_attribute("aria-activedescendant") is None, "nothing is found yet"
+    assert "loader" not in asked(viewer)
+    wait_for_held(viewer, 2)
+    let_go(viewer)
+    page.wait_for_url("**loader=RETURNS**")
+    assert field.get_attribute("aria-expanded") == "false"
+
+    field.fill("NOTHING")
+    field.press("Enter")
+    page.locator("#explorer-loaders .lp-combo-note").wait_for()
+    assert asked(viewer)["loader"] == "RETURNS"
+    assert field.get_attribute("aria-expanded") == "true"
+    assert field.get_attribute("aria-activedescendant") is None
+    field.fill("HOURLY")
+    page.locator("#explorer-loaders [role=option]", has_text="ORDERS_HOURLY").wait_for()
+    assert field.get_attribute("aria-activedescendant") == "explorer-loaders-0"
+    field.press("Enter")
+    page.wait_for_url("**loader=ORDERS_HOURLY**")
