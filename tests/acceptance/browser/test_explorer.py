@@ -134,6 +134,13 @@ def test_the_parts_that_need_no_page_decide_as_documented(visit: Visit, shop: Sh
     assert hour == {"from": 996_480, "to": 1_000_080, "bucket": "1m", "step": 60}
     assert wide == {"from": 910_800, "to": 1_000_080, "bucket": "1h", "step": 3600}
     assert raw == {"from": 913_680, "to": 1_000_080, "bucket": "", "step": 86_400}
+    # Now is 1970-01-12 13:47, in India 19:17.
+    assert [(one["from"], one["to"]) for one in found["planOfDays"]] == [
+        (930_600, 1_000_080),
+        (860_400, 1_000_080),
+        (0, 1_000_000),
+        (66_600, 1_000_000),
+    ]
     assert found["gaps"] == [0, 1, 2]
     assert found["lone"] == [3]
     assert found["thinned"] == [21, 1, 0]
