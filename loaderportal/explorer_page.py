@@ -27,6 +27,7 @@ from core.window import Window
 from loaders.exceptions import LoaderNotFoundError
 from loaders.models import Loader
 from loaders.services import get_loader
+from signals.buckets import day_zone
 from signals.models import SignalsHistory
 
 MOST_LOADERS = 20
@@ -79,8 +80,8 @@ def loaders_view(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def loader_view(request: HttpRequest, code: str) -> HttpResponse:
-    """What the page must know of a loader: its grain (seconds; null is a calendar day), and between
-    which epoch seconds it has signals (null without any)."""
+    """What the page must know of a loader: its grain (seconds; null is a calendar day), the zone of
+    its days, and between which epoch seconds it has signals (null without any)."""
     _require_view(request)
     try:
         loader = get_loader(code, user=request.user)
@@ -92,6 +93,7 @@ def loader_view(request: HttpRequest, code: str) -> HttpResponse:
             "loader_code": loader.loader_code,
             "description": loader.description,
             "grain_seconds": loader.grain_seconds,
+            **_days(loader),
             "first_signal": _epoch(_signal_at(loader, "load_time_stamp")),
             "last_signal": _epoch(_signal_at(loader, "-load_time_stamp")),
             "address": reverse("admin:loaders_loader_change", args=[loader.pk]),
@@ -108,6 +110,15 @@ def explorer_urls() -> list[URLPattern]:
         path("admin/explorer/loaders/", guard(loaders_view), name="explorer_loaders"),
         path("admin/explorer/loaders/<str:code>/", guard(loader_view), name="explorer_loader"),
     ]
+
+
+def _days(loader: Loader) -> dict[str, Any]:
+    """The zone of the loader's days: an IANA name, or how many seconds it is ahead of UTC."""
+    zone = day_zone(loader)
+    offset = zone.rules.utcoffset(None)
+    if offset is None:
+        return {"time_zone": zone.name, "utc_offset_seconds": None}
+    return {"time_zone": None, "utc_offset_seconds": int(offset.total_seconds())}
 
 
 def _signal_at(loader: Loader, order: str) -> datetime | None:

@@ -119,7 +119,7 @@ class Buckets:
     def _rollups_serve(self) -> bool:
         if self.bucket is not Bucket.DAY:
             return self.bucket.width >= WIDTH
-        return has_whole_quarters(_zone(self.loader).rules, self.window)
+        return has_whole_quarters(day_zone(self.loader).rules, self.window)
 
     def _begin(self) -> tuple[str, list[Any]]:
         """The expression for the beginning of the bucket that `at` lies in."""
@@ -129,9 +129,9 @@ class Buckets:
 
 
 def zone_name(loader: Loader) -> str:
-    """PostgreSQL's name of the zone that the loader's days are of: its own, else its source's, else
-    UTC. In the name of an offset, west of UTC is positive."""
-    zone = _zone(loader)
+    """PostgreSQL's name of the zone of the loader's days. In that of an offset, west of UTC is
+    positive."""
+    zone = day_zone(loader)
     offset = zone.rules.utcoffset(None)
     if offset is None:
         return zone.name
@@ -140,7 +140,8 @@ def zone_name(loader: Loader) -> str:
     return f"UTC{sign}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
 
 
-def _zone(loader: Loader) -> SourceZone:
+def day_zone(loader: Loader) -> SourceZone:
+    """The zone that the loader's days are of: its own, else its source's, else UTC."""
     source = loader.source_database
     return source_zone(loader.time_zone, loader.offset_hours, source.time_zone if source else "")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
@@ -63,6 +64,30 @@ def test_a_loaders_facts_say_between_when_it_has_signals(place: Place) -> None:
     epoch = int(START.timestamp())
     assert (facts["firstSignal"], facts["lastSignal"]) == (epoch, epoch + 7200)
     assert client_of(place.people.viewer).get(facts["executions"]).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("own", "of_source", "told"),
+    [
+        ({}, "", (None, 0)),
+        ({}, "Europe/Berlin", ("Europe/Berlin", None)),
+        ({"time_zone": "Asia/Kolkata"}, "Europe/Berlin", ("Asia/Kolkata", None)),
+        ({"offset_hours": Decimal("-5.5")}, "Europe/Berlin", (None, 19_800)),
+        ({"offset_hours": Decimal("3.5")}, "", (None, -12_600)),
+    ],
+)
+def test_a_loaders_facts_tell_the_zone_of_its_days(
+    place: Place, own: dict[str, Any], of_source: str, told: tuple[str | None, int | None]
+) -> None:
+    values = {"loader_sql": "x", "loader_code": "DAYS"}
+    source = simulated_source(place.people, "OWN")
+    source.time_zone = of_source
+    source.save()
+    services.create_loader(
+        user=place.people.admin, values={**values, **own, "source_database": source}
+    )
+    facts = get(place, reverse("explorer_loader", args=["DAYS"])).json()
+    assert (facts["timeZone"], facts["utcOffsetSeconds"]) == told
 
 
 def test_a_loader_that_is_hidden_answers_as_one_that_is_not_there(

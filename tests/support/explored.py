@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -35,8 +36,8 @@ class Shop:
         for code, value in ((self.web, "10 + n"), (self.app, "1000 - n")):
             self.add_signals(code, value, where="n NOT BETWEEN 20 AND 22")
 
-    def add_loader(self, code: str, grain: int) -> Loader:
-        values = {"loader_code": code, "loader_sql": "x", "grain_seconds": grain}
+    def add_loader(self, code: str, grain: int, **more: Any) -> Loader:
+        values = {"loader_code": code, "loader_sql": "x", "grain_seconds": grain, **more}
         return services.create_loader(
             user=self.people.admin,
             values={**values, "source_database": self.source, "description": f"About {code}"},

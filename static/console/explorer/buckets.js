@@ -1,6 +1,7 @@
 // Which range and which buckets to ask for. No browser needed.
 
 import { BUCKETS, RANGES } from "./address.js";
+import { dayStart } from "./days.js";
 
 export const MOST_AUTO = 2000;
 
@@ -21,13 +22,19 @@ export function rangeOf(state, now) {
 }
 
 /** What to ask for: the range, its start moved down to a whole bucket, so that the first bucket is
-    whole as the others are; the bucket ("" for raw); and the seconds between two points. */
-export function planOf(state, now, grain) {
+    whole as the others are; the bucket ("" for raw); and the seconds between two points. Of the
+    loader's facts: its grain, and the zone of its days. */
+export function planOf(state, now, facts) {
   const range = rangeOf(state, now);
-  const step = grain === null ? BUCKETS["1d"] : grain;
+  const step = facts.grainSeconds ?? BUCKETS["1d"];
   if (state.aggregation === "raw") return { ...range, bucket: "", step };
-  const bucket = state.bucket || autoBucket(range.to - range.from, grain);
-  const width = BUCKETS[bucket];
-  const from = bucket === "1d" ? range.from : Math.floor(range.from / width) * width;
-  return { from, to: range.to, bucket, step: Math.max(width, step) };
+  const bucket = state.bucket || autoBucket(range.to - range.from, facts.grainSeconds);
+  const from = bucketStart(range.from, bucket, facts);
+  return { from, to: range.to, bucket, step: Math.max(BUCKETS[bucket], step) };
+}
+
+/** No bucket has anything before 1970, and the API takes nothing earlier. */
+function bucketStart(second, bucket, facts) {
+  if (bucket === "1d") return Math.max(0, dayStart(second, facts));
+  return Math.floor(second / BUCKETS[bucket]) * BUCKETS[bucket];
 }

@@ -2,13 +2,16 @@
 
 import { init } from "../../vendor/echarts/echarts.js";
 import { colours } from "./colours.js";
+import { loneOf } from "./gaps.js";
 import { text, value } from "./texts.js";
+import { thin } from "./thinning.js";
 import { tooltip } from "./tooltip.js";
 import { zoneName } from "./times.js";
 
 const WHOLE_MINUTES = 3600; // seconds of a range from which seconds of its parts tell nothing
 const MARKED = 150; // up to so many points each has a mark
 const LARGE = 2000; // from so many points on lines are thinned for drawing
+const USUAL_WIDTH = 1000; // pixels, while the chart's own width isn't known
 const STAMPS = {
   year: "{yyyy}",
   month: "{MMM}",
@@ -26,19 +29,26 @@ export class Chart {
     this.element = element;
     this.model = null;
     this.shown = null; // what of the range is shown, [from, to]; null for the whole
+    this.exact = null; // the same before it is rounded
     this.echarts = init(element, null, { renderer: "canvas" });
     this.echarts.on("datazoom", (event) => {
-      this.shown = this.partOf(event.batch ? event.batch[0] : event);
+      this.exact = this.partOf(event.batch ? event.batch[0] : event);
+      this.shown = this.rounded(this.exact);
+      this.refine();
       onZoom(this.shown);
     });
-    new ResizeObserver(() => this.echarts.resize()).observe(element);
+    new ResizeObserver(() => {
+      this.echarts.resize();
+      this.refine();
+    }).observe(element);
   }
 
   /** Draw a model: {range, series, kind, zone, openFrom, minSpan, zoom}. */
   draw(model) {
     this.model = model;
     this.shown = null;
-    this.echarts.setOption(option(model), { notMerge: true });
+    this.exact = [model.range.from, model.range.to];
+    this.echarts.setOption(option(model, (one) => this.dataOf(one)), { notMerge: true });
     if (model.zoom) this.zoomTo(model.zoom);
   }
 
@@ -59,16 +69,37 @@ export class Chart {
     this.echarts.dispatchAction({ type: "dataZoom", startValue: from * 1000, endValue: to * 1000 });
   }
 
+  /** A line's data. ECharts could thin by itself (`sampling`), but "lttb" loses extremes, and
+      "minmax" gaps, and extremes beside them. */
+  dataOf(one) {
+    if (this.model.points <= LARGE) return marked(one.pairs, one.lone);
+    const part = this.exact.map((second) => second * 1000);
+    const pairs = thin(one.pairs, part, this.element.clientWidth || USUAL_WIDTH);
+    return marked(pairs, loneOf(pairs));
+  }
+
+  /** Thin the lines anew, as the shown part and the chart's width ask for; before the next frame. */
+  refine() {
+    if (!this.model || this.model.points <= LARGE) return;
+    const lines = drawn(this.model).filter((one) => !isBar(one, this.model));
+    if (lines.length === 0) return;
+    const series = lines.map((one) => ({ id: one.key, data: this.dataOf(one) }));
+    this.echarts.setOption({ series }, { lazyUpdate: true });
+  }
+
   /** What an event of ECharts says is shown, which is told in per cent or in milliseconds. Asking
       ECharts itself would copy all data at each step of the wheel. */
   partOf({ start, end, startValue, endValue }) {
     const { from, to } = this.model.range;
+    const at = (share, millis) => (millis === undefined ? from + ((to - from) * share) / 100 : millis / 1000);
+    return [at(start, startValue), at(end, endValue)];
+  }
+
+  /** A part as it is told: in whole minutes or seconds, null for the whole range. */
+  rounded(exact) {
+    const { from, to } = this.model.range;
     const unit = to - from > WHOLE_MINUTES ? 60 : 1;
-    const at = (share, millis) => {
-      const second = millis === undefined ? from + ((to - from) * share) / 100 : millis / 1000;
-      return Math.round(second / unit) * unit;
-    };
-    const part = [at(start, startValue), at(end, endValue)];
+    const part = exact.map((second) => Math.round(second / unit) * unit);
     return part[0] <= from && part[1] >= to ? null : part;
   }
 
@@ -100,7 +131,7 @@ export class Chart {
   }
 }
 
-function option(model) {
+function option(model, dataOf) {
   const palette = colours();
   const axis = {
     axisLabel: { color: palette.text, hideOverlap: true },
@@ -150,40 +181,48 @@ function option(model) {
         moveOnMouseWheel: false,
       },
     ],
-    series: model.series.filter((one) => !one.isHidden).map((one) => seriesOption(one, model, palette)),
+    series: drawn(model).map((one) => seriesOption(one, model, palette, dataOf)),
   };
 }
 
-function seriesOption(one, model, palette) {
+function drawn(model) {
+  return model.series.filter((one) => !one.isHidden);
+}
+
+function isBar(one, model) {
+  return model.kind === "bar" && !one.isBefore;
+}
+
+function seriesOption(one, model, palette, dataOf) {
   const colour = palette.series[one.colour % palette.series.length];
-  const isBar = model.kind === "bar" && !one.isBefore;
   const made = {
+    id: one.key,
     name: one.name,
-    type: isBar ? "bar" : "line",
-    data: one.pairs,
     itemStyle: { color: colour },
     emphasis: { disabled: true },
     silent: true,
   };
-  if (isBar) return { ...made, large: one.pairs.length > LARGE, barMaxWidth: 48, barMinHeight: 1 };
-  const isLarge = model.points > LARGE;
+  if (isBar(one, model)) {
+    const large = one.pairs.length > LARGE;
+    return { ...made, type: "bar", data: one.pairs, large, barMaxWidth: 48, barMinHeight: 1 };
+  }
   return {
     ...made,
-    data: marked(one),
+    type: "line",
+    data: dataOf(one),
     connectNulls: false,
     symbol: model.points > MARKED ? "none" : "circle",
     symbolSize: 4,
-    sampling: isLarge ? "lttb" : undefined,
     lineStyle: one.isBefore ? { color: colour, width: 1.5, type: "dashed", opacity: 0.75 } : { color: colour, width: 1.75 },
     areaStyle: model.kind === "area" && !one.isBefore ? { color: colour, opacity: 0.18 } : undefined,
   };
 }
 
-/** The series' data; a point between two gaps has no line, so its mark alone shows it. */
-function marked(one) {
-  if (one.lone.length === 0) return one.pairs;
-  const data = one.pairs.slice();
-  for (const at of one.lone) data[at] = { value: data[at], symbol: "circle", symbolSize: 4 };
+/** The pairs as data; a point between two gaps has no line, so its mark alone shows it. */
+function marked(pairs, lone) {
+  if (lone.length === 0) return pairs;
+  const data = pairs.slice();
+  for (const at of lone) data[at] = { value: data[at], symbol: "circle", symbolSize: 4 };
   return data;
 }
 

@@ -9,15 +9,16 @@ export class Combobox {
       sentence to show instead of a list. */
   constructor(input, list, { search, choose, failed }) {
     Object.assign(this, { input, list, search, choose, failed, options: [], active: -1 });
-    this.asking = null;
-    this.timer = 0;
+    this.asking = null; // the search under way
+    this.timer = 0; // of the search that is to come
+    this.takesFirst = false; // whether Enter was pressed before there was an answer
     input.setAttribute("role", "combobox");
     input.setAttribute("aria-autocomplete", "list");
     input.setAttribute("aria-controls", list.id);
     input.autocomplete = "off";
     list.setAttribute("role", "listbox");
     input.addEventListener("focus", () => input.select());
-    input.addEventListener("click", () => this.open());
+    input.addEventListener("click", () => this.isPending() || this.open());
     input.addEventListener("input", () => this.soon());
     input.addEventListener("keydown", (event) => this.key(event));
     input.addEventListener("blur", () => this.close());
@@ -27,20 +28,45 @@ export class Combobox {
   }
 
   soon() {
-    clearTimeout(this.timer);
+    this.forget();
     this.timer = setTimeout(() => this.open(this.input.value.trim()), PAUSE);
+  }
+
+  /** What was found, or is being looked for, belongs to other words. Its entries stay to be seen
+      until others come. */
+  forget() {
+    clearTimeout(this.timer);
+    this.asking?.abort();
+    Object.assign(this, { timer: 0, asking: null, takesFirst: false, options: [] });
+    this.activate(-1);
+  }
+
+  isPending() {
+    return this.timer !== 0 || this.asking !== null;
   }
 
   /** Search and show the list. On opening the field holds what is chosen, which is no search. */
   async open(words = "") {
-    this.asking?.abort();
-    this.asking = new AbortController();
+    this.forget();
+    const mine = new AbortController();
+    this.asking = mine;
+    let found;
     try {
-      const { options, note } = await this.search(words, this.asking.signal);
-      this.show(options, note);
+      found = await this.search(words, mine.signal);
     } catch (error) {
-      if (error.name !== "AbortError") this.show([], this.failed(error));
+      found = { options: [], note: this.failed(error) };
     }
+    if (this.asking !== mine) return;
+    this.asking = null;
+    this.show(found.options, found.note);
+    if (this.takesFirst) this.enter();
+  }
+
+  /** Choose the active entry; while a search is pending, the first that it will find. */
+  enter() {
+    if (this.timer) this.open(this.input.value.trim());
+    this.takesFirst = this.isPending();
+    if (!this.takesFirst && !this.list.hidden && this.active >= 0) this.take(this.options[this.active]);
   }
 
   show(options, note) {
@@ -90,11 +116,11 @@ export class Combobox {
     const last = this.options.length - 1;
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
-      if (this.list.hidden) this.open();
+      if (this.list.hidden && !this.isPending()) this.open();
       else if (last >= 0) this.activate(Math.max(0, Math.min(last, this.active + (event.key === "ArrowDown" ? 1 : -1))));
     } else if (event.key === "Enter") {
       event.preventDefault();
-      if (!this.list.hidden && this.active >= 0) this.take(this.options[this.active]);
+      this.enter();
     } else if (event.key === "Escape" && !this.list.hidden) {
       event.stopPropagation();
       this.close();
@@ -107,12 +133,9 @@ export class Combobox {
   }
 
   close() {
-    clearTimeout(this.timer);
-    this.asking?.abort();
+    this.forget();
     this.list.hidden = true;
-    this.options = [];
     this.input.setAttribute("aria-expanded", "false");
-    this.input.removeAttribute("aria-activedescendant");
     this.closed?.();
   }
 }

@@ -24,7 +24,8 @@ export function withGaps(points, column, step, { shift = 0, thinned = 1 } = {}) 
   return { pairs, gaps, lone: loneOf(pairs) };
 }
 
-function loneOf(pairs) {
+/** The numbers of the pairs that have a value, while neither neighbour has one. */
+export function loneOf(pairs) {
   const isEmpty = (pair) => pair === undefined || pair[1] === null;
   const lone = [];
   for (let at = 0; at < pairs.length; at += 1) {

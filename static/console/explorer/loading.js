@@ -17,7 +17,7 @@ export function dataKey(state) {
 
 /** Fetch all series of a state: {plan, answers, isCut}. Raises Refusal. */
 export async function load(state, facts, now, signal) {
-  const plan = planOf(state, now, facts.grainSeconds);
+  const plan = planOf(state, now, facts);
   const { wanted, isCut } = await seriesOf(state, plan, signal);
   const shift = COMPARISONS[state.compare] || 0;
   const asked = wanted.map((one) => ({ ...one, shift: 0, isBefore: false }));

@@ -24,11 +24,11 @@ const find = (name) => root.querySelector(`#explorer-${name}`);
 const now = () => Date.now() / 1000;
 
 let state = parse(location.search);
-let facts = null;
+let facts = null; // of the loader whose signals are loaded
 let loaded = null; // what `load` brought, and for which key
 let model = null;
 let point = null;
-let asking = null;
+let asking = null; // what is being fetched: {key, abort}
 let settling = 0;
 
 const chart = new Chart(find("chart"), zoomed);
@@ -57,8 +57,21 @@ function show() {
   find("auto").disabled = state.range === "own";
   find("table-button").setAttribute("aria-pressed", String(state.table));
   controls.show(state, now(), loaded?.plan.bucket);
-  if (loaded && loaded.key === dataKey(state)) draw();
-  else fetchAll();
+  if (isLoaded()) {
+    if (asking?.key !== loaded.key) forget();
+    draw();
+  } else fetchAll();
+}
+
+/** Whether what was loaded is what the state asks for. */
+function isLoaded() {
+  return loaded !== null && loaded.key === dataKey(state);
+}
+
+/** Whatever is under way is no longer wanted. */
+function forget() {
+  asking?.abort();
+  asking = null;
 }
 
 function isLive() {
@@ -66,31 +79,36 @@ function isLive() {
 }
 
 async function fetchAll({ isQuiet = false } = {}) {
-  asking?.abort();
-  const mine = new AbortController();
+  forget();
+  const wanted = state; // while this waits, a person may choose something else
+  if (!wanted.loader) return nothing(text("chooseLoader"));
+  const stop = new AbortController();
+  const mine = { key: dataKey(wanted), abort: () => stop.abort() };
   asking = mine;
-  if (!state.loader) {
-    asking = null;
-    return nothing(text("chooseLoader"));
-  }
   if (!isQuiet) busy();
-  const key = dataKey(state);
   try {
-    if (facts?.loaderCode !== state.loader || isQuiet) facts = await loaderFacts(state.loader, mine.signal);
-    const found = await load(state, facts, now(), mine.signal);
-    loaded = { ...found, key };
-    for (const one of found.answers) if (one.code && !one.isBefore) pickSegment.learn(one.code, one.name);
-    find("updated").textContent = text("updated", { time: clock(now(), state.zone) });
-    refresh.done();
+    const isKnown = facts?.loaderCode === wanted.loader && !isQuiet;
+    const about = isKnown ? facts : await loaderFacts(wanted.loader, stop.signal);
+    const found = await load(wanted, about, now(), stop.signal);
+    if (asking !== mine) return;
     asking = null;
-    pickSegment.show(state);
-    controls.show(state, now(), found.plan.bucket);
-    draw();
+    facts = about;
+    loaded = { ...found, key: mine.key };
+    arrived(found);
   } catch (error) {
-    if (error.name === "AbortError") return;
+    if (asking !== mine || error.name === "AbortError") return;
     asking = null;
     failed(error, isQuiet);
   }
+}
+
+function arrived({ answers, plan }) {
+  for (const one of answers) if (one.code && !one.isBefore) pickSegment.learn(one.code, one.name);
+  find("updated").textContent = text("updated", { time: clock(now(), state.zone) });
+  refresh.done();
+  pickSegment.show(state);
+  controls.show(state, now(), plan.bucket);
+  draw();
 }
 
 function busy() {
@@ -103,7 +121,7 @@ function failed(error, isQuiet) {
   if (error.status === undefined) throw error;
   refresh.done((error.wait || 0) * 1000);
   // What was drawn before stays while only looking again failed.
-  if (isQuiet && model) {
+  if (isQuiet && isLoaded()) {
     find("updated").textContent = text("notUpdated", { reason: error.message });
     return;
   }
@@ -201,7 +219,7 @@ const acts = {
   earlier: () => shift(-0.5),
   later: () => shift(0.5),
   use: withModel(useAsRange),
-  again: () => fetchAll({ isQuiet: model !== null }),
+  again: () => fetchAll({ isQuiet: isLoaded() }),
   auto: () => change({ refresh: !state.refresh }),
   table: () => change({ table: !state.table }),
   help: () => find("help").showModal(),
@@ -246,8 +264,9 @@ selecting(
     showPart();
   },
 );
-onSwitch(() => model && draw());
+onSwitch(() => isLoaded() && draw());
 window.addEventListener("popstate", () => {
+  clearTimeout(settling);
   state = parse(location.search);
   point = null;
   show();

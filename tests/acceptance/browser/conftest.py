@@ -10,6 +10,7 @@ from django.db import connections
 
 from tests.portal_database import PortalDatabase
 from tests.support.browser import Site, Visit, Visitor, chromium, portal_server
+from tests.support.explored import Shop
 
 
 @pytest.fixture(scope="package")
@@ -37,3 +38,9 @@ def visit(committed_db: PortalDatabase, site: Site) -> Iterator[Visit]:
     for visitor in visitors:
         visitor.leave()
     assert [complaint for v in visitors for complaint in v.complaints] == []
+
+
+@pytest.fixture
+def shop(committed_db: PortalDatabase) -> Shop:
+    """Loaders that the explorer can show."""
+    return Shop()

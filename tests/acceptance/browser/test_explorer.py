@@ -5,49 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
-import pytest
-
-from tests.portal_database import PortalDatabase
 from tests.support.browser import Site, Visit, Visitor
 from tests.support.explored import Shop
+from tests.support.explorer_page import RANGE, asked, drawn, explorer, settled
 
 MINUTE = timedelta(minutes=1)
 FRAME_LIMIT, RANGE_LIMIT = 100.0, 1000.0
 """Milliseconds (issue 8, "What it must show")."""
 
 PARTS = Path(__file__).parents[2] / "support" / "explorer_parts.js"
-
-
-@pytest.fixture
-def shop(committed_db: PortalDatabase) -> Shop:
-    return Shop()
-
-
-def explorer(visitor: Visitor, query: str, state: str = "ready") -> None:
-    """Open the explorer, and wait until it shows what it has."""
-    visitor.open(f"/admin/explorer/{query}")
-    settled(visitor, state)
-
-
-def settled(visitor: Visitor, state: str = "ready") -> None:
-    visitor.page.wait_for_selector(f'#explorer[data-state="{state}"]', timeout=10_000)
-
-
-def drawn(visitor: Visitor) -> tuple[int, int]:
-    """How many points are drawn, and how many gaps."""
-    root = visitor.page.locator("#explorer")
-    points, gaps = (root.get_attribute(f"data-{name}") for name in ("points", "gaps"))
-    return int(points or -1), int(gaps or -1)
-
-
-def asked(visitor: Visitor) -> dict[str, str]:
-    """What the address says."""
-    return {name: values[0] for name, values in parse_qs(urlsplit(visitor.page.url).query).items()}
-
-
-RANGE = "from=2026-01-10T00:00:00Z&to=2026-01-12T00:00:00Z"
 
 
 def test_a_viewer_explores_a_loader_from_its_search_to_the_runs_that_loaded_a_part(
@@ -166,6 +134,13 @@ def test_the_parts_that_need_no_page_decide_as_documented(visit: Visit, shop: Sh
     assert hour == {"from": 996_480, "to": 1_000_080, "bucket": "1m", "step": 60}
     assert wide == {"from": 910_800, "to": 1_000_080, "bucket": "1h", "step": 3600}
     assert raw == {"from": 913_680, "to": 1_000_080, "bucket": "", "step": 86_400}
+    # Now is 1970-01-12 13:47, in India 19:17.
+    assert [(one["from"], one["to"]) for one in found["planOfDays"]] == [
+        (930_600, 1_000_080),
+        (860_400, 1_000_080),
+        (0, 1_000_000),
+        (66_600, 1_000_000),
+    ]
     assert found["gaps"] == [0, 1, 2]
     assert found["lone"] == [3]
     assert found["thinned"] == [21, 1, 0]
