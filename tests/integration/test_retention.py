@@ -11,7 +11,6 @@ import pytest
 from django.apps import apps
 from django.contrib.sessions.models import Session
 from django.db import DatabaseError, connection, transaction
-from rest_framework.test import APIClient
 
 from audit.models import AuditEvent
 from backfill.models import BackfillJob, BackfillRun, GapScan
@@ -25,7 +24,6 @@ from execution.maintenance.registry import registered
 from execution.maintenance.signals_retention import drop_old_months
 from execution.models import LoadHistory, Recount, RecountState, Replica, Trigger
 from execution.services import verify_coverage
-from execution.services.expiry import expire_signals
 from loaderportal import retention
 from loaders.models import Loader
 from signals.exceptions import PartitionBusyError
@@ -165,31 +163,6 @@ def test_loads_that_hold_the_table_are_not_disturbed_and_nothing_is_wrong_meanwh
     assert wrong(people, hand.loader) == []
     assert drop_old_months() == 1
     assert hand.standing() == [TURN + 1]
-
-
-def test_an_answer_given_before_the_month_went_is_not_the_answer_after(
-    committed_db: PortalDatabase, settings: Any
-) -> None:
-    people = People()
-    hand = ByHand(make_loader(people, make_source(people), "ORDERS_HOURLY"))
-    hand.run(TURN - 2, TURN + 2, [TURN - 2, TURN + 1], moves_to=TURN + 1)
-    http = APIClient()
-    http.force_login(people.viewer)
-    window = hours(TURN - 2, TURN + 2)
-    asked = {
-        "loaderCode": "ORDERS_HOURLY",
-        "fromEpoch": f"{window.start.timestamp():.0f}",
-        "toEpoch": f"{window.end.timestamp():.0f}",
-    }
-    expire_signals(loader=hand.loader, until=FEBRUARY)
-    before = http.get("/api/v1/signals/query", asked)
-    assert len(before.json()["dataPoints"]) == 2
-    keep_signals_since(settings, FEBRUARY)
-    assert drop_old_months() == 1
-    known = {"If-None-Match": before["ETag"]}
-    after = http.get("/api/v1/signals/query", asked, headers=known)
-    assert after.status_code == 200
-    assert len(after.json()["dataPoints"]) == 1
 
 
 def test_the_database_drops_no_month_that_is_young_and_none_that_holds_something_else(

@@ -21,6 +21,7 @@ from loaderportal.answer_cache import answer_cache
 from loaderportal.demo.processes import free_port
 from loaders.models import Loader
 from signals import answer_store, answers
+from signals.partitions import drop_month
 from signals.query import run_query
 from tests.servers.redis import RedisServer, redis_server
 from tests.support.people import person
@@ -104,6 +105,24 @@ def test_an_answer_that_is_known_is_not_sent_again_until_something_was_committed
     changed = ask(http, If_None_Match=tag)
     assert changed.status_code == 200
     assert changed["ETag"] != tag
+
+
+def test_an_answer_from_before_retention_dropped_a_month_is_none_after(loader: Loader) -> None:
+    long_ago = datetime(2019, 3, 31, 23, tzinfo=UTC)
+    put("SENSORS", some_signals(long_ago, 24, timedelta(minutes=5)))
+    http = client()
+    asked = {
+        "loaderCode": "SENSORS",
+        "fromEpoch": f"{long_ago.timestamp():.0f}",
+        "toEpoch": f"{(long_ago + timedelta(hours=2)).timestamp():.0f}",
+    }
+    before = http.get("/api/v1/signals/query", asked)
+    assert drop_month(datetime(2019, 3, 1, tzinfo=UTC))
+    known = {"If-None-Match": before["ETag"]}
+    after = http.get("/api/v1/signals/query", asked, headers=known)
+    assert after.status_code == 200
+    counts = [len(answer.json()["dataPoints"]) for answer in (before, after)]
+    assert counts == [24, 12]
 
 
 def commits_during(times: int) -> Callable[[Any], Any]:
