@@ -165,6 +165,7 @@ def _treat(
         except BackfillJobExistsError:
             finding.fate = Fate.IN_HAND
         except PortalError as error:
+            error.leave_trace()
             finding.fate = Fate.REFUSED
             finding.error_code, finding.error_message = error.code, error.message
     return finding

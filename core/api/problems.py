@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import DisallowedHost, PermissionDenied, RequestDataTooBig
 from django.db import OperationalError
-from django.http import Http404, JsonResponse
+from django.http import Http404, JsonResponse, UnreadablePostError
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -77,24 +77,33 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
             headers["WWW-Authenticate"] = header
         if wait := getattr(error, "wait", None):
             headers["Retry-After"] = f"{wait:.0f}"
-    elif isinstance(error, Http404 | PermissionDenied):
+    elif (told := _of_django(error)) is not None:
+        body = told
+    else:
+        return None
+    return Response(body, status=body["status"], headers=headers, content_type=CONTENT_TYPE)
+
+
+def _of_django(error: Exception) -> dict[str, Any] | None:
+    """The problem that an error of Django's own tells of, if any."""
+    if isinstance(error, Http404 | PermissionDenied):
         status = HTTPStatus.NOT_FOUND if isinstance(error, Http404) else HTTPStatus.FORBIDDEN
-        body = problem(status, _code_of(error), str(error) or "There is nothing at this address.")
-    elif isinstance(error, RequestDataTooBig):
-        body = problem(
+        return problem(status, _code_of(error), str(error) or "There is nothing at this address.")
+    if isinstance(error, RequestDataTooBig):
+        return problem(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             BodyTooLargeError.code,
             f"The body is longer than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes.",
         )
-    elif isinstance(error, OperationalError):
-        body = problem(
+    if isinstance(error, UnreadablePostError):
+        return problem(HTTPStatus.BAD_REQUEST, BAD_REQUEST, "The body did not arrive in whole.")
+    if isinstance(error, OperationalError):
+        return problem(
             HTTPStatus.SERVICE_UNAVAILABLE,
             DATABASE_UNAVAILABLE,
             "The portal's database does not answer. Try again later.",
         )
-    else:
-        return None
-    return Response(body, status=body["status"], headers=headers, content_type=CONTENT_TYPE)
+    return None
 
 
 def _code_of(error: Exception) -> str:

@@ -7,7 +7,13 @@ from typing import Any, TypeVar
 
 from django.core.exceptions import TooManyFieldsSent
 from django.db.models import Model
-from rest_framework.exceptions import APIException, NotAcceptable, ValidationError
+from rest_framework.exceptions import (
+    APIException,
+    NotAcceptable,
+    ParseError,
+    UnsupportedMediaType,
+    ValidationError,
+)
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.serializers import BaseSerializer
@@ -25,6 +31,7 @@ Body = TypeVar("Body", bound=BaseSerializer[Any])
 
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
 class Endpoint(APIView):
@@ -68,11 +75,14 @@ class Endpoint(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Once it is settled that the user may: check the parameters, refuse a body that nobody
         reads, and put the handler behind the memory of answers, where the request names a key. DRF
-        looks the handler up only after this. Raises ValidationError, ParseError."""
+        looks the handler up only after this. Raises ValidationError, ParseError and
+        UnsupportedMediaType."""
         super().initial(request, *args, **kwargs)
         if request.method not in self.allowed_methods:
             self.http_method_not_allowed(request, *args, **kwargs)
         self.asked = self.check_parameters(request)
+        if request.method in _WITH_BODY:
+            _refuse_unreadable_body(request)
         handler = getattr(self, "post", None)
         if request.method != "POST" or handler is None:
             return
@@ -98,6 +108,17 @@ class ListEndpoint(Endpoint, ListAPIView[Row]):
             return super().check_parameters(request)
         paginator: Any = self.paginator
         return valid_parameters(self.parameters, request, pages=paginator.parameters)
+
+
+def _refuse_unreadable_body(request: Request) -> None:
+    """Refuse a body that Django or DRF would take for none. Raises ParseError, and
+    UnsupportedMediaType."""
+    if "Transfer-Encoding" in request.headers:
+        raise ParseError("Send the body in one piece, with a Content-Length.")
+    has_body = request.META.get("CONTENT_LENGTH") not in {None, "", "0"}
+    negotiator: Any = request.negotiator
+    if has_body and negotiator.select_parser(request, request.parsers) is None:
+        raise UnsupportedMediaType(request.content_type)
 
 
 def valid_body(

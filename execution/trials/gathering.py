@@ -51,7 +51,8 @@ def gather_waiting() -> int:
             no_place.add(source_id)
             _note(waiting_packs().filter(version__loader__source_database=source_id), error)
         except PortalError as error:
-            _note(EvidencePack.objects.filter(pk=pack_id), error)
+            if _note(EvidencePack.objects.filter(pk=pack_id), error):
+                error.leave_trace()
         except Exception as error:  # noqa: BLE001 - the boundary between one pack and the others
             logger.warning("evidence.not_queued", pack=str(pack_id), error=type(error).__name__)
             connection.close_if_unusable_or_obsolete()
@@ -68,8 +69,9 @@ def _without_task() -> list[tuple[UUID, UUID]]:
     return list(waiting.values_list("pk", "version__loader__source_database"))
 
 
-def _note(packs: QuerySet[EvidencePack], error: PortalError) -> None:
-    packs.exclude(note=error.message).update(note=error.message)
+def _note(packs: QuerySet[EvidencePack], error: PortalError) -> bool:
+    """Whether it is news."""
+    return packs.exclude(note=error.message).update(note=error.message) > 0
 
 
 def _gather(pack_id: UUID) -> bool:

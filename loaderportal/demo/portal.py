@@ -49,9 +49,9 @@ class Portal:
         """Gunicorn on the loopback address."""
         command = [
             *(sys.executable, "-m", "gunicorn", "loaderportal.wsgi"),
-            *("--bind", f"{HOST}:{port}"),
-            *("--workers", "2", "--worker-class", "gthread", "--threads", "4"),
-            *("--graceful-timeout", "5", "--no-control-socket", "--access-logfile", "-"),
+            *("--config", "python:loaderportal.gunicorn_conf"),
+            *("--bind", f"{HOST}:{port}", "--workers", "2"),
+            *("--graceful-timeout", "5", "--no-control-socket"),
         ]
         return Part(
             "web server",

@@ -233,6 +233,24 @@ def test_a_body_that_nobody_reads_is_refused_and_nothing_is_done(
     assert LoadHistory.objects.count() == 0
 
 
+def test_a_body_that_would_be_taken_for_none_is_refused(approved: People) -> None:
+    path = "/api/v1/loaders/ORDERS_HOURLY/run"
+    http = APIClient()
+    http.credentials(HTTP_AUTHORIZATION=f"Bearer {AccessToken.for_user(approved.operator)}")
+    chunks = {"Transfer-Encoding": "chunked"}
+    answer = http.post(path, content_type="application/json", headers=chunks)
+    assert (answer.status_code, answer.json()["code"]) == (400, "MALFORMED_BODY")
+    assert "Content-Length" in answer.json()["detail"]
+    browser = HttpClient(enforce_csrf_checks=True)
+    browser.force_login(approved.operator)
+    browser.get("/admin/")
+    token = {"X-CSRFToken": browser.cookies["csrftoken"].value}
+    for form in ({"dryRun": "true"}, {}):
+        sent = browser.post(path, form, headers=token)
+        assert sent.status_code == 415, sent.content
+    assert LoadHistory.objects.count() == 0
+
+
 def test_a_code_is_taken_once(approved: People) -> None:
     status, problem = Client(approved.operator).post("loaders", LOADER)
     assert (status, list(problem["errors"])) == (422, ["loaderCode"])

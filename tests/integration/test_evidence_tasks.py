@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from audit.models import AuditEvent
 from backfill.services.submitting import Wanted
 from backfill.services.submitting import submit as submit_backfill
 from core.clock import database_now
@@ -145,6 +146,19 @@ def test_a_long_backfill_at_the_same_source_does_not_keep_a_pack_waiting(
 
     assert work().trigger == Trigger.DRY_RUN
     assert EvidencePack.objects.get(version=version).status == EvidenceStatus.FINISHED
+
+
+@pytest.mark.gathers_evidence
+def test_an_altered_version_is_audited_once_when_its_evidence_is_refused(
+    committed_db: PortalDatabase, postgres_source: SourceServer
+) -> None:
+    people = people_and_replica()
+    make_orders(postgres_source)
+    version = submitted(people, make_source(postgres_source, people))
+    Loader.objects.update(lateness_seconds=7)
+    assert [gather_waiting() for _ in range(3)] == [0, 0, 0]
+    assert "altered outside" in EvidencePack.objects.get(version=version).note
+    assert AuditEvent.objects.filter(action="loader.refused").count() == 1
 
 
 @pytest.mark.gathers_evidence

@@ -23,7 +23,10 @@ from tests.support.people import PASSWORD
 
 __all__ = ["Site", "Visit", "Visitor", "chromium", "portal_server", "write_sql"]
 
-_GUNICORN = ("--workers", "1", "--threads", "4", "--log-level", "warning")
+_GUNICORN = (
+    *("--config", "python:loaderportal.gunicorn_conf", "--workers", "1", "--log-level", "warning"),
+    *("--access-logfile", os.devnull),
+)
 _START_SECONDS = 30.0
 
 

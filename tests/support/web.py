@@ -27,8 +27,7 @@ from tests.support.replica import wait_until
 
 API = "/api/v1/"
 _GUNICORN = (
-    *("--workers", "2", "--worker-class", "gthread", "--threads", "4"),
-    *("--access-logfile", "-", "--log-level", "debug"),
+    *("--config", "python:loaderportal.gunicorn_conf", "--workers", "2", "--log-level", "debug"),
 )
 _REDIRECTS = {301, 302, 303}
 
