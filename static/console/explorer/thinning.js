@@ -7,9 +7,8 @@
 export function thin(pairs, [from, to], columns) {
   const width = (to - from) / columns;
   const margin = (to - from) / 2;
-  // One further point to either side: the line goes on to it, however far away it is.
-  const first = Math.max(0, firstFrom(pairs, from - margin) - 1);
-  const end = Math.min(pairs.length, firstFrom(pairs, to + margin) + 1);
+  const first = firstFrom(pairs, from - margin);
+  const end = firstFrom(pairs, to + margin);
   if (end - first <= 2 * columns) return pairs.slice(first, end);
   const kept = [];
   for (let at = first; at < end; ) {
