@@ -2,8 +2,8 @@
 
 The version is part of an answer's name: a commit raises it with the signals, so no answer that was
 kept before can be found after. So is the oldest month that there is: retention drops it for all
-loaders at once. An answer is kept only if the version was the same before its
-signals were read and after: it is then exactly of that version (spec 8).
+loaders at once. An answer is kept only if the version was the same before its signals were read and
+after: it is then exactly of that version (spec 8).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from core.camel_case import camelize
 from core.clock import database_now
 from loaders.models import Loader
 from signals.buckets import zone_name
+from signals.partitions import OLDEST_MONTH
 from signals.points import VALUE_NAMES
 from signals.query import SignalsQuery, run_query
 from signals.reduction import METHOD
@@ -41,12 +42,7 @@ RECENT_SECONDS, LASTING_SECONDS = 5 * 60, 60 * 60
 _FORM = 3
 """Raised whenever an answer is made of the same signals in another way."""
 
-_VERSION = """
-SELECT state.data_version, (
-    SELECT min(c.relname) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-    WHERE i.inhparent = 'signals.signals_history'::regclass
-) FROM loader_state AS state WHERE state.loader_id = %s
-"""
+_VERSION = f"SELECT data_version, ({OLDEST_MONTH}) FROM loader_state WHERE loader_id = %s"
 _TRIES = 2
 _FAST = 1
 

@@ -13,10 +13,14 @@ from core.window import Window
 from signals.exceptions import PartitionBusyError
 
 MONTHS_AHEAD = 3
-_MONTHS = """
-SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-WHERE i.inhparent = 'signals.signals_history'::regclass ORDER BY c.relname
+_OF_TABLE = """
+FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+WHERE i.inhparent = 'signals.signals_history'::regclass
 """
+_MONTHS = f"SELECT c.relname {_OF_TABLE} ORDER BY c.relname"
+OLDEST_MONTH = f"SELECT min(c.relname) {_OF_TABLE}"
+"""Statement that tells which partition is the oldest; another one once a month was dropped."""
+
 _NAME = "signals_history_y%Ym%m"
 
 

@@ -18,6 +18,9 @@ from rest_framework.serializers import BaseSerializer
 
 from core.errors import PortalError
 
+WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+"""Methods whose requests may have a body."""
+
 
 @dataclass(frozen=True)
 class Operation:

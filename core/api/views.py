@@ -20,7 +20,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
 from core.api.idempotency import Repetition, answer_once, key_of
-from core.api.operations import Operation
+from core.api.operations import WITH_BODY, Operation
 from core.api.serializers import NothingBody, Parameters, Several
 from core.api.throttle import count_request
 from core.camel_case import camelize, underscore
@@ -31,7 +31,6 @@ Body = TypeVar("Body", bound=BaseSerializer[Any])
 
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
-_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
 class Endpoint(APIView):
@@ -81,7 +80,7 @@ class Endpoint(APIView):
         if request.method not in self.allowed_methods:
             self.http_method_not_allowed(request, *args, **kwargs)
         self.asked = self.check_parameters(request)
-        if request.method in _WITH_BODY:
+        if request.method in WITH_BODY:
             _refuse_unreadable_body(request)
         handler = getattr(self, "post", None)
         if request.method != "POST" or handler is None:

@@ -18,11 +18,19 @@ from execution.models import LoadHistory, RunStatus, Trial, TrialKind, Trigger
 from execution.scheduler import cycle
 from execution.services import request_cancel, request_trial
 from execution.trials.gathering import MOST_ATTEMPTS, gather_waiting
-from loaders.models import EvidencePack, EvidenceStatus, Loader, LoaderState, SourceDatabase
+from loaders.models import (
+    EvidencePack,
+    EvidenceStatus,
+    Loader,
+    LoaderState,
+    LoaderVersion,
+    SourceDatabase,
+)
 from loaders.services import approve, renew_evidence
 from tests.portal_database import PortalDatabase
 from tests.servers import SourceServer
 from tests.support.gathering import codes, gathered, people_and_replica, submitted, work
+from tests.support.people import People
 from tests.support.scenes import START, Scene, add_orders, make_orders, make_source, order_sql
 
 
@@ -32,6 +40,13 @@ def server(request: pytest.FixtureRequest) -> SourceServer:
     server: SourceServer = request.getfixturevalue(request.param)
     make_orders(server)
     return server
+
+
+def waiting(server: SourceServer) -> tuple[People, LoaderVersion]:
+    """A version over an empty table of orders, whose evidence is to be gathered."""
+    people = people_and_replica()
+    make_orders(server)
+    return people, submitted(people, make_source(server, people))
 
 
 @pytest.mark.gathers_evidence
@@ -59,9 +74,7 @@ def test_a_query_over_its_time_shows(
 def test_tasks_that_come_to_no_end_close_the_pack_as_incomplete(
     committed_db: PortalDatabase, postgres_source: SourceServer
 ) -> None:
-    people = people_and_replica()
-    make_orders(postgres_source)
-    version = submitted(people, make_source(postgres_source, people))
+    people, version = waiting(postgres_source)
     for _ in range(MOST_ATTEMPTS):
         assert gather_waiting() == 1
         assert gather_waiting() == 0  # one task at a time
@@ -152,9 +165,7 @@ def test_a_long_backfill_at_the_same_source_does_not_keep_a_pack_waiting(
 def test_an_altered_version_is_audited_once_when_its_evidence_is_refused(
     committed_db: PortalDatabase, postgres_source: SourceServer
 ) -> None:
-    people = people_and_replica()
-    make_orders(postgres_source)
-    version = submitted(people, make_source(postgres_source, people))
+    _, version = waiting(postgres_source)
     Loader.objects.update(lateness_seconds=7)
     assert [gather_waiting() for _ in range(3)] == [0, 0, 0]
     assert "altered outside" in EvidencePack.objects.get(version=version).note
@@ -165,11 +176,8 @@ def test_an_altered_version_is_audited_once_when_its_evidence_is_refused(
 def test_evidence_is_gathered_under_the_id_of_who_asked_for_it(
     committed_db: PortalDatabase, postgres_source: SourceServer
 ) -> None:
-    people = people_and_replica()
-    make_orders(postgres_source)
-    source = make_source(postgres_source, people)
     set_correlation_id("asked.by.submit")
-    version = submitted(people, source)
+    people, version = waiting(postgres_source)
     set_correlation_id("the.scheduler")
     assert gather_waiting() == 1
     assert LoadHistory.objects.get().correlation_id == "asked.by.submit"

@@ -310,3 +310,18 @@ def _content() -> list[tuple[Any, ...]]:
         "SELECT load_time_stamp, segment_code, rec_count, sum_val FROM signals.signals_history "
         "ORDER BY 1, 2"
     )
+
+
+def test_an_altered_definition_is_audited_by_the_scan_that_meets_it(
+    loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = submitting.submit
+
+    def alter_first(**values: Any) -> BackfillJob:
+        Loader.objects.update(lateness_seconds=7)
+        return real(**values)
+
+    monkeypatch.setattr(gap_scan, "submit", alter_first)
+    assert set(scan_gaps(user=SYSTEM).gaps_by_fate) == {"REFUSED"}
+    told = AuditEvent.objects.filter(action="loader.refused")
+    assert {event.object_id for event in told} == {"ORDERS_HOURLY"}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 from django.core.exceptions import SuspiciousOperation
+from django.http import UnreadablePostError
 from django.test import Client, RequestFactory
 
 from core.api.openapi.problems import GENERAL
+from core.api.problems import problem_response
 from loaderportal.urls import bad_request
 
 HOSTS = ["%8!9)v4", "elsewhere.example", "[::", "a b"]
@@ -31,6 +33,12 @@ def test_a_foreign_host_gets_a_page_that_says_what_to_do(host: str) -> None:
     assert answer.status_code == 400
     assert "LOADERPORTAL_ALLOWED_HOSTS" in page
     assert host not in page
+
+
+def test_a_body_that_does_not_arrive_in_whole_is_no_defect_of_the_portal() -> None:
+    told = problem_response(UnreadablePostError("timed out"), {})
+    assert told is not None
+    assert (told.status_code, told.data["code"]) == (400, "BAD_REQUEST")
 
 
 def test_what_was_sent_is_not_quoted() -> None:

@@ -27,14 +27,13 @@ from core.api.idempotency import (
 )
 from core.api.json import BodyTooLargeError
 from core.api.openapi.problems import answer_of, codes_of
-from core.api.operations import Operation
+from core.api.operations import WITH_BODY, Operation
 from core.api.problems import BAD_REQUEST
 from core.api.serializers import NumberedPageParameters, SeveralField, SeveralIdsField, Strict
 from core.api.throttle import TooManyRequestsError
 from core.errors import PortalError
 from core.keyring import DecryptionError
 
-WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _SEVERAL = "One or several, by commas or by naming the parameter again."
 _FILES: dict[str, dict[str, str]] = {"application/yaml": {}, "text/csv": {"type": "string"}}
 _ANSWERED = (
